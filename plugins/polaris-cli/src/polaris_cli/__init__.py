@@ -1,0 +1,1 @@
+"""Adds the commands people use at a terminal to polaris-kg."""

@@ -1,0 +1,1 @@
+"""Keeps Polaris knowledge graphs in JSON files."""

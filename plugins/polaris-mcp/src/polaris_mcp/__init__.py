@@ -1,0 +1,1 @@
+"""Serves Polaris knowledge graphs to AI clients over the Model Context Protocol."""
