@@ -1,0 +1,37 @@
+"""Run mypy and pyright over the core, every plugin, the scripts and all tests.
+
+The tests of each plugin get a run of mypy of their own, because every one of them may have a module named `conftest`.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def commands() -> list[list[str]]:
+    """What is run, in order."""
+    folders = sorted(path for path in ROOT.glob("plugins/*/tests") if any(path.rglob("*.py")))
+    return [
+        ["mypy"],
+        *(["mypy", str(folder.relative_to(ROOT))] for folder in folders),
+        ["pyright", "--warnings"],
+    ]
+
+
+def main() -> None:
+    """Run every command, whatever the ones before it found."""
+    failed = []
+    for command in commands():
+        print("$", *command, flush=True)
+        if subprocess.run([sys.executable, "-m", *command], cwd=ROOT, check=False).returncode:
+            failed.append(" ".join(command))
+    if failed:
+        sys.exit(f"typecheck: {len(failed)} failed: {'; '.join(failed)}")
+
+
+if __name__ == "__main__":
+    main()
