@@ -23,7 +23,7 @@ CORE = "polaris_core"
 LAYERS = (
     ("errors", "limits", "values"),
     ("model",),
-    ("mutations", "records", "query", "codec", "schema"),
+    ("mutations", "records", "query", "wire", "codec", "schema"),
     ("planning",),
     ("abc",),
     ("config",),
