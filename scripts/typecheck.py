@@ -1,10 +1,12 @@
 """Run mypy and pyright over the core, every plugin, the scripts and all tests.
 
 The tests of each plugin get a run of mypy of their own, because every one of them may have a module named `conftest`.
+The last run looks at the installed core as a user's type checker does: everything public must have a complete type.
 """
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -19,15 +21,20 @@ def commands() -> list[list[str]]:
         ["mypy"],
         *(["mypy", str(folder.relative_to(ROOT))] for folder in folders),
         ["pyright", "--warnings"],
+        ["pyright", "--ignoreexternal", "--verifytypes", "polaris_core"],
     ]
 
 
 def main() -> None:
     """Run every command, whatever the ones before it found."""
+    # Pyright looks for installed packages beside the first python on PATH.
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
+    environment = {**os.environ, "PATH": path}
     failed = []
     for command in commands():
         print("$", *command, flush=True)
-        if subprocess.run([sys.executable, "-m", *command], cwd=ROOT, check=False).returncode:
+        finished = subprocess.run([sys.executable, "-m", *command], cwd=ROOT, env=environment, check=False)
+        if finished.returncode:
             failed.append(" ".join(command))
     if failed:
         sys.exit(f"typecheck: {len(failed)} failed: {'; '.join(failed)}")
