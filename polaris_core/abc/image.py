@@ -1,0 +1,161 @@
+"""All the records of one graph in this process's memory, as a session: for backends that keep their data there."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Iterable, Iterator, Sequence
+from heapq import merge
+from itertools import islice
+from typing import Any, Literal
+
+from polaris_core.records import (
+    ChangeRecord,
+    CommitPlan,
+    Direction,
+    EdgeRecord,
+    EdgeRef,
+    Head,
+    Link,
+    MetaRecord,
+    NodeRecord,
+    NodeRef,
+    Receipt,
+)
+
+__all__ = ["Image"]
+
+
+class Image:
+    """The state of a graph as dictionaries and sorted lists. It is a `BlockingSession`; it locks nothing and keeps nothing."""
+
+    def __init__(self, head: Head) -> None:
+        self._head = head
+        self._nodes: dict[int, NodeRecord] = {}
+        self._ids: dict[str, int] = {}
+        self._edges: dict[int, EdgeRecord] = {}
+        self._triples: dict[tuple[int, str, int], int] = {}
+        self._out: dict[int, list[int]] = {}
+        self._in: dict[int, list[int]] = {}
+        self._node_order: list[int] = []
+        self._edge_order: list[int] = []
+        self._sorted_names: list[str] | None = []
+        self._meta: dict[str, MetaRecord] = {}
+        self._changes: list[ChangeRecord] = []
+        self._receipts: dict[str, Receipt] = {}
+
+    # --- reading --------------------------------------------------------------------------------------------------
+
+    def head(self) -> Head:
+        """Return where the store stands."""
+        return self._head
+
+    def nodes(self, refs: Sequence[NodeRef]) -> list[NodeRecord | None]:
+        """Return the nodes of these ids or names."""
+        ids = self._ids
+        return [self._nodes.get(ids.get(ref, 0) if isinstance(ref, str) else ref) for ref in refs]
+
+    def edges(self, refs: Sequence[EdgeRef]) -> list[EdgeRecord | None]:
+        """Return the edges of these ids or triples."""
+        triples = self._triples
+        return [self._edges.get(triples.get(ref, 0) if isinstance(ref, tuple) else ref) for ref in refs]
+
+    def links(
+        self, ids: Sequence[int], direction: Direction, types: Sequence[str] | None, limit: int, after: int
+    ) -> list[Link]:
+        """Return the edges of these nodes, ordered by edge id."""
+        tables = {"out": (self._out,), "in": (self._in,), "both": (self._out, self._in)}[direction]
+        runs = [self._after(run, after) for id in dict.fromkeys(ids) for table in tables if (run := table.get(id))]  # noqa: A001
+        wanted = None if types is None else set(types)
+        return list(islice(self._as_links(runs[0] if len(runs) == 1 else merge(*runs), wanted), limit))
+
+    @staticmethod
+    def _after(run: list[int], after: int) -> Iterator[int]:
+        return islice(run, bisect_right(run, after), None)
+
+    def _as_links(self, ids: Iterable[int], types: set[str] | None) -> Iterator[Link]:
+        last = 0
+        for id in ids:  # noqa: A001
+            if id != last:
+                last = id
+                record = self._edges[id]
+                if types is None or record.type in types:
+                    yield Link(id, record.source, record.type, record.target)
+
+    def scan(self, kind: Literal["node", "edge"], after: int, limit: int) -> list[Any]:
+        """Return node or edge records ordered by id."""
+        order, table = (self._node_order, self._nodes) if kind == "node" else (self._edge_order, self._edges)
+        start = bisect_right(order, after)
+        return [table[id] for id in order[start : start + limit]]
+
+    def names(self, after: str, limit: int) -> list[str]:
+        """Return node names in code point order."""
+        if self._sorted_names is None:
+            self._sorted_names = sorted(self._ids)
+        start = bisect_right(self._sorted_names, after)
+        return self._sorted_names[start : start + limit]
+
+    def meta(self, keys: Sequence[str]) -> list[MetaRecord | None]:
+        """Return records beside the graph."""
+        return [self._meta.get(key) for key in keys]
+
+    def changes(self, after: int, limit: int, id: int | None) -> list[ChangeRecord]:  # noqa: A002
+        """Return the changes after a number, in order."""
+        later = islice(self._changes, max(after - self._head.floor, 0), None)
+        return list(
+            islice((row for row in later if id is None or id in (row.id, row.source, row.target)), limit)
+        )
+
+    def receipts(self, keys: Sequence[str]) -> list[Receipt | None]:
+        """Return receipts."""
+        return [self._receipts.get(key) for key in keys]
+
+    def counts(self) -> tuple[int, int]:
+        """Return how many nodes and how many edges there are."""
+        return len(self._nodes), len(self._edges)
+
+    # --- writing --------------------------------------------------------------------------------------------------
+
+    def store(self, plan: CommitPlan) -> None:
+        """Apply a plan, in the order of its fields."""
+        for id in plan.delete_edges:  # noqa: A001
+            self._drop_edge(id)
+        for id in plan.delete_nodes:  # noqa: A001
+            del self._ids[self._nodes.pop(id).name]
+            del self._node_order[bisect_left(self._node_order, id)]
+        for key in plan.delete_meta:
+            del self._meta[key]
+        for id in plan.renamed:  # noqa: A001
+            del self._ids[self._nodes[id].name]
+        for node in plan.put_nodes:
+            if node.id not in self._nodes:
+                insort(self._node_order, node.id)
+            self._nodes[node.id] = node
+            self._ids[node.name] = node.id
+        if plan.put_nodes or plan.delete_nodes:
+            self._sorted_names = None
+        for edge in plan.put_edges:
+            self._put_edge(edge)
+        for meta in plan.put_meta:
+            self._meta[meta.key] = meta
+        self._changes.extend(plan.changes)
+        for receipt in plan.receipts:
+            self._receipts[receipt.key] = receipt
+        self._head = plan.head
+
+    def _put_edge(self, edge: EdgeRecord) -> None:
+        if edge.id not in self._edges:
+            insort(self._edge_order, edge.id)
+            insort(self._out.setdefault(edge.source, []), edge.id)
+            insort(self._in.setdefault(edge.target, []), edge.id)
+            self._triples[edge.source, edge.type, edge.target] = edge.id
+        self._edges[edge.id] = edge
+
+    def _drop_edge(self, id: int) -> None:  # noqa: A002
+        edge = self._edges.pop(id)
+        del self._triples[edge.source, edge.type, edge.target]
+        del self._edge_order[bisect_left(self._edge_order, id)]
+        for table, end in ((self._out, edge.source), (self._in, edge.target)):
+            run = table[end]
+            del run[bisect_left(run, id)]
+            if not run:
+                del table[end]

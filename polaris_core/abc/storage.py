@@ -1,0 +1,246 @@
+"""What a storage plugin implements: a place for records that runs programs, each on one committed state.
+
+Most backends derive from :class:`BlockingStorage` and fill in `session` and `run`. What a write means, and whether it is
+allowed, is decided by the core inside the program, so every backend has the same semantics.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any, Literal, Protocol, TypeVar
+from uuid import uuid4
+
+import attrs
+
+from polaris_core.abc.location import Location
+from polaris_core.errors import ProgramError
+from polaris_core.records import (
+    ChangeRecord,
+    CommitPlan,
+    Direction,
+    EdgeRecord,
+    EdgeRef,
+    Head,
+    Link,
+    MetaRecord,
+    NodeRecord,
+    NodeRef,
+    Program,
+    Receipt,
+    Session,
+)
+from polaris_core.values import to_micros
+
+__all__ = ["BlockingSession", "BlockingStorage", "Storage", "StorageOptions", "StorageSpec", "drive"]
+
+T = TypeVar("T")
+
+
+def _now() -> int:
+    return to_micros(datetime.now(UTC))
+
+
+def _unique() -> str:
+    return uuid4().hex
+
+
+@attrs.frozen(kw_only=True)
+class StorageOptions:
+    """How a store is opened.
+
+    `create` makes one where there is none; `durability` is `power` (an acknowledged commit survives power loss) or `process`
+    (it survives the death of the process); `busy_seconds` is how long to wait for another process. `now` gives microseconds
+    since 1970 UTC and `unique` a new text of hexadecimal digits; both are handed in so that a run can be replayed.
+    """
+
+    create: bool = True
+    read_only: bool = False
+    durability: Literal["power", "process"] = "power"
+    busy_seconds: float = 10.0
+    now: Callable[[], int] = _now
+    unique: Callable[[], str] = _unique
+
+    def new_head(self) -> Head:
+        """Return the head of a store that is just made."""
+        return Head(store=self.unique(), epoch=self.unique(), time=self.now())
+
+
+class Storage(ABC):
+    """One graph of one store. Everything is called on the event loop that opened it; `stamp` from any thread.
+
+    `capabilities` names the optional protocols it implements. `staleness` is how many seconds a read may lag behind a commit
+    that another process was told of: 0.0 for never.
+    """
+
+    capabilities: frozenset[str] = frozenset()
+    staleness: float = 0.0
+
+    @abstractmethod
+    async def open(self) -> Head:
+        """Open the store, recover what a crash left, and return where it stands.
+
+        Raises `StoreNotFoundError`, `StoreFormatError`, `StoreDamagedError`, `StoreBusyError` or another
+        `StoreUnavailableError` that says why it cannot be opened.
+        """
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Release everything. Called once, when nothing is under way."""
+
+    @abstractmethod
+    async def read(self, program: Program[T]) -> T:
+        """Run a program on one committed state and return what it returns; an error it raises leaves unchanged."""
+
+    @abstractmethod
+    async def commit(self, program: Program[CommitPlan]) -> CommitPlan:
+        """Run a program on the latest state, store the plan it returns durably and return the plan.
+
+        The state does not change between what the program reads and what is stored. When this returns, the commit is durable
+        and `stamp` has moved in every process; when it raises, nothing was stored, unless it is `OutcomeUnknownError`. A plan
+        whose `expected` is not the head of the state it was made from raises `ProgramError`. The program may be run again.
+        """
+
+    def stamp(self) -> int | None:
+        """Return a number that changes with every commit by any process, without waiting for anything.
+
+        It moves before `commit` returns, and equal stamps mean an equal state. None says that the backend has no such number,
+        and nothing is cached above it.
+        """
+        return None
+
+
+class BlockingSession(Protocol):
+    """A session as synchronous code: the methods of `Session`, with the same meaning, and `store`."""
+
+    def head(self) -> Head: ...
+    def nodes(self, refs: Sequence[NodeRef]) -> Sequence[NodeRecord | None]: ...
+    def edges(self, refs: Sequence[EdgeRef]) -> Sequence[EdgeRecord | None]: ...
+    def links(
+        self, ids: Sequence[int], direction: Direction, types: Sequence[str] | None, limit: int, after: int
+    ) -> Sequence[Link]: ...
+    def scan(self, kind: Literal["node", "edge"], after: int, limit: int) -> Sequence[Any]: ...
+    def names(self, after: str, limit: int) -> Sequence[str]: ...
+    def meta(self, keys: Sequence[str]) -> Sequence[MetaRecord | None]: ...
+    def changes(self, after: int, limit: int, id: int | None) -> Sequence[ChangeRecord]: ...  # noqa: A002
+    def receipts(self, keys: Sequence[str]) -> Sequence[Receipt | None]: ...
+    def counts(self) -> tuple[int, int]: ...
+
+    def store(self, plan: CommitPlan) -> None:
+        """Write a plan; called at most once, in a session opened for writing, as the last thing."""
+        ...
+
+
+class _Awaited:
+    """A blocking session behind the interface of `Session`: its awaits never suspend."""
+
+    __slots__ = ("_session",)
+
+    def __init__(self, session: BlockingSession) -> None:
+        self._session = session
+
+    async def head(self) -> Head:
+        return self._session.head()
+
+    async def nodes(self, refs: Sequence[NodeRef]) -> Sequence[NodeRecord | None]:
+        return self._session.nodes(refs)
+
+    async def edges(self, refs: Sequence[EdgeRef]) -> Sequence[EdgeRecord | None]:
+        return self._session.edges(refs)
+
+    async def links(
+        self, ids: Sequence[int], direction: Direction, types: Sequence[str] | None, limit: int, after: int
+    ) -> Sequence[Link]:
+        return self._session.links(ids, direction, types, limit, after)
+
+    async def scan(self, kind: Literal["node", "edge"], after: int, limit: int) -> Sequence[Any]:
+        return self._session.scan(kind, after, limit)
+
+    async def names(self, after: str, limit: int) -> Sequence[str]:
+        return self._session.names(after, limit)
+
+    async def meta(self, keys: Sequence[str]) -> Sequence[MetaRecord | None]:
+        return self._session.meta(keys)
+
+    async def changes(self, after: int, limit: int, id: int | None) -> Sequence[ChangeRecord]:  # noqa: A002
+        return self._session.changes(after, limit, id)
+
+    async def receipts(self, keys: Sequence[str]) -> Sequence[Receipt | None]:
+        return self._session.receipts(keys)
+
+    async def counts(self) -> tuple[int, int]:
+        return self._session.counts()
+
+
+def drive(program: Awaitable[T]) -> T:
+    """Run an awaitable that never suspends to its end; one that suspends raises `ProgramError`."""
+    steps = program.__await__()
+    try:
+        next(steps)
+    except StopIteration as stop:
+        return stop.value  # type: ignore[no-any-return]
+    close = getattr(steps, "close", None)
+    if close is not None:
+        close()
+    raise ProgramError("a program awaits nothing but its session")
+
+
+class BlockingStorage(Storage):
+    """The template for backends whose work is done in a thread or in memory: a program is one hop.
+
+    Fill in `open`, `close`, `session` and `run`.
+    """
+
+    @abstractmethod
+    def session(self, *, write: bool) -> AbstractContextManager[BlockingSession]:
+        """Return a context whose session sees one committed state, called where `run` runs things.
+
+        With `write` nobody else, in any process, commits before it is left. Leaving it without an error makes what was stored
+        durable, visible and stamped; leaving it with one undoes it.
+        """
+
+    @abstractmethod
+    async def run(self, function: Callable[[], T], *, write: bool) -> T:
+        """Run a function where blocking is allowed and return what it returns: a hop to a thread, or none.
+
+        A caller who is cancelled meanwhile gets `CancelledError`; the function is run to its end all the same.
+        """
+
+    async def read(self, program: Program[T]) -> T:
+        """Run a program on one committed state, in one hop."""
+        return await self.run(partial(self._read, program), write=False)
+
+    async def commit(self, program: Program[CommitPlan]) -> CommitPlan:
+        """Run a program and store its plan, in one hop."""
+        return await self.run(partial(self._commit, program), write=True)
+
+    def _read(self, program: Program[T]) -> T:
+        with self.session(write=False) as session:
+            return drive(program(_Awaited(session)))
+
+    def _commit(self, program: Program[CommitPlan]) -> CommitPlan:
+        with self.session(write=True) as session:
+            plan = drive(program(_Awaited(session)))
+            if plan.writes:
+                if plan.expected != session.head():
+                    raise ProgramError("a plan is stored into the state it was made from, or not at all")
+                session.store(plan)
+        return plan
+
+
+@attrs.frozen(kw_only=True)
+class StorageSpec:
+    """A storage backend as a plugin registers it: `name` is the URL scheme, `sentence` says what it is good for.
+
+    `factory` makes a `Storage` for a location without any I/O; it raises `InvalidLocationError` for a URL it cannot serve.
+    """
+
+    name: str
+    sentence: str
+    factory: Callable[[Location, StorageOptions], Storage]
+
+
+_: type[Session] = _Awaited  # the two interfaces cannot drift apart

@@ -1,0 +1,249 @@
+"""The only door between models and JSON: bodies as stored, changes and receipts as stored, and the form other programs see.
+
+Stored JSON is canonical: keys sorted, no spaces, times as RFC 3339 in UTC, UTF-8. Equal values have equal bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from datetime import datetime
+from functools import cache
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+import orjson
+
+from polaris_core.errors import StoreDamagedError, ValidationError
+from polaris_core.model import Change, Cursor, Edge, EdgeKey, Key, Node, Observation, Provenance
+from polaris_core.mutations import Batch, Result, Status
+from polaris_core.records import ChangeRecord, EdgeRecord, Head, NodeRecord
+from polaris_core.values import EMPTY, FrozenDict, FrozenList
+
+if TYPE_CHECKING:
+    from cattrs import Converter
+
+__all__ = [
+    "body_of_edge",
+    "body_of_node",
+    "change_body",
+    "decode_change",
+    "decode_edge",
+    "decode_node",
+    "digest_of",
+    "dumps",
+    "from_json",
+    "loads",
+    "parse_json",
+    "receipt_body",
+    "receipt_results",
+    "seal",
+    "to_json",
+    "trusted_edge",
+    "trusted_node",
+]
+
+_CANONICAL = orjson.OPT_SORT_KEYS | orjson.OPT_UTC_Z
+_new = object.__new__
+_set = object.__setattr__
+
+
+def dumps(value: Any) -> str:
+    """Return canonical JSON of frozen values, datetimes and fragments of JSON."""
+    return orjson.dumps(value, list, _CANONICAL).decode()  # `list`: named tuples, which orjson does not take for tuples
+
+
+def loads(text: str | bytes) -> Any:
+    """Return the value of JSON that Polaris wrote; anything else raises `StoreDamagedError`."""
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise StoreDamagedError(f"stored JSON cannot be read: {error}") from error
+
+
+def parse_json(text: str | bytes) -> Any:
+    """Return the value of JSON from outside; what is not JSON raises `ValidationError`."""
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise ValidationError(f"not JSON: {error}") from error
+
+
+def seal(value: Any) -> Any:
+    """Return what `loads` returned, made immutable without checking it again."""
+    kind = type(value)
+    if kind is dict:
+        if not value:
+            return EMPTY
+        for item in value.values():
+            if type(item) is dict or type(item) is list:
+                return FrozenDict({key: seal(child) for key, child in value.items()})
+        return FrozenDict(value)
+    if kind is list:
+        for item in value:
+            if type(item) is dict or type(item) is list:
+                return FrozenList([seal(child) for child in value])
+        return FrozenList(value)
+    return value
+
+
+def _provenance_fields(provenance: Provenance) -> dict[str, Any]:
+    return {
+        "author": provenance.author,
+        "created_at": provenance.created_at,
+        "updated_at": provenance.updated_at,
+        "version": provenance.version,
+    }
+
+
+def _observation_fields(observation: Observation) -> dict[str, Any]:
+    return {"recorded_at": observation.recorded_at, "source": observation.source, "text": observation.text}
+
+
+def body_of_node(node: Node) -> str:
+    """Return the stored body of a node that has a provenance. Its revision, name and type stand beside it."""
+    fields = _provenance_fields(cast("Provenance", node.provenance))
+    fields["attributes"] = node.attributes
+    fields["observations"] = [_observation_fields(observation) for observation in node.observations]
+    return dumps(fields)
+
+
+def body_of_edge(edge: Edge) -> str:
+    """Return the stored body of an edge that has a provenance."""
+    fields = _provenance_fields(cast("Provenance", edge.provenance))
+    fields["attributes"] = edge.attributes
+    return dumps(fields)
+
+
+def _provenance(body: dict[str, Any], revision: int) -> Provenance:
+    provenance = _new(Provenance)
+    _set(provenance, "version", body["version"])
+    _set(provenance, "revision", revision)
+    _set(provenance, "created_at", datetime.fromisoformat(body["created_at"]))
+    _set(provenance, "updated_at", datetime.fromisoformat(body["updated_at"]))
+    _set(provenance, "author", body["author"])
+    return provenance
+
+
+def _observation(fields: dict[str, Any]) -> Observation:
+    observation = _new(Observation)
+    _set(observation, "text", fields["text"])
+    _set(observation, "source", fields["source"])
+    recorded_at = fields["recorded_at"]
+    _set(observation, "recorded_at", None if recorded_at is None else datetime.fromisoformat(recorded_at))
+    return observation
+
+
+def trusted_node(
+    name: str, type: str, attributes: Any, observations: tuple[Observation, ...], provenance: Provenance  # noqa: A002
+) -> Node:
+    """Return a node of parts that were checked before; the converters of `Node` are passed by."""
+    node = _new(Node)
+    _set(node, "name", name)
+    _set(node, "type", type)
+    _set(node, "attributes", attributes)
+    _set(node, "observations", observations)
+    _set(node, "provenance", provenance)
+    return node
+
+
+def trusted_edge(key: EdgeKey, attributes: Any, provenance: Provenance) -> Edge:
+    """Return an edge of parts that were checked before."""
+    edge = _new(Edge)
+    _set(edge, "source", key.source)
+    _set(edge, "type", key.type)
+    _set(edge, "target", key.target)
+    _set(edge, "attributes", attributes)
+    _set(edge, "provenance", provenance)
+    return edge
+
+
+def decode_node(record: NodeRecord) -> Node:
+    """Return a stored node."""
+    body = loads(record.body)
+    try:
+        return trusted_node(
+            record.name,
+            record.type,
+            seal(body["attributes"]),
+            tuple([_observation(fields) for fields in body["observations"]]),
+            _provenance(body, record.revision),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise StoreDamagedError(f"node {record.id} has a body that no node has: {error!r}", where=f"node {record.id}") from error
+
+
+def decode_edge(record: EdgeRecord, source: str, target: str) -> Edge:
+    """Return a stored edge, given the names of its ends."""
+    body = loads(record.body)
+    try:
+        return trusted_edge(
+            EdgeKey(source, record.type, target), seal(body["attributes"]), _provenance(body, record.revision)
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise StoreDamagedError(f"edge {record.id} has a body that no edge has: {error!r}", where=f"edge {record.id}") from error
+
+
+def change_body(key: Key | None, time: datetime, author: str | None, data: dict[str, Any]) -> str:
+    """Return the stored body of a change; a `record` among the data is a body, already JSON."""
+    fields = {"author": author, "key": key, "time": time, **data}
+    if "record" in fields:
+        fields["record"] = orjson.Fragment(fields["record"])
+    return dumps(fields)
+
+
+def decode_change(record: ChangeRecord, head: Head) -> Change:
+    """Return a stored change as an entry of the feed of the store that `head` belongs to."""
+    body = loads(record.body)
+    key, time, author = body.pop("key"), datetime.fromisoformat(body.pop("time")), body.pop("author")
+    return Change(
+        cursor=Cursor(head.store, head.epoch, record.seq),
+        commit=record.commit,
+        kind=record.kind,
+        id=record.id,
+        key=EdgeKey(*key) if isinstance(key, list) else key,
+        time=time,
+        author=author,
+        data=seal(body),
+    )
+
+
+def receipt_body(results: Sequence[Result]) -> str:
+    """Return what a receipt keeps of results."""
+    return dumps([[result.status, result.key, result.id, result.revision] for result in results])
+
+
+def receipt_results(body: str) -> tuple[Result, ...]:
+    """Return the results that a receipt kept, without values."""
+    return tuple(
+        Result(cast("Status", status), EdgeKey(*key) if isinstance(key, list) else key, id, revision)
+        for status, key, id, revision in loads(body)  # noqa: A001
+    )
+
+
+def digest_of(batch: Batch) -> str:
+    """Return a digest of everything a batch asks for, its idempotency key left out."""
+    fields = to_json(batch)
+    del fields["key"]
+    return hashlib.sha256(orjson.dumps(fields, option=_CANONICAL)).hexdigest()
+
+
+@cache
+def _converter() -> Converter:
+    from polaris_core.wire import make_converter
+
+    return make_converter()
+
+
+T = TypeVar("T")
+
+
+def to_json(value: Any) -> Any:
+    """Return a model, mutation, batch or change as plain JSON values, in the documented form: times as RFC 3339 text."""
+    return _converter().unstructure(value)
+
+
+def from_json(cls: type[T], value: Any) -> T:
+    """Return a model, mutation or batch from its JSON form; what does not fit raises `ValidationError` with the path."""
+    from polaris_core.wire import structure
+
+    return structure(_converter(), cls, value)

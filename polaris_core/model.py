@@ -1,0 +1,207 @@
+"""What a graph holds, as frozen values: nodes, edges, observations, where they come from, and the changes between states."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any, NamedTuple, TypeAlias
+
+import attrs
+
+from polaris_core.errors import InvalidCursorError, InvalidValueError
+from polaris_core.values import (
+    EMPTY,
+    MAX_DEPTH,
+    FrozenDict,
+    freeze,
+    freeze_object,
+    normalize_name,
+    normalize_text,
+    normalize_type,
+)
+
+__all__ = ["Change", "Cursor", "Edge", "EdgeKey", "Key", "Node", "Observation", "Patch", "Provenance", "observations", "path_of"]
+
+
+class EdgeKey(NamedTuple):
+    """What names an edge: its two ends, by name, and its type. Two nodes have at most one edge of a type each way."""
+
+    source: str
+    type: str
+    target: str
+
+    @classmethod
+    def of(cls, source: str, type: str, target: str) -> EdgeKey:  # noqa: A002 - the field's own name
+        """Return the key with its parts normalised; raise `InvalidNameError` when one cannot be a name."""
+        return cls(normalize_name(source), normalize_type(type), normalize_name(target))
+
+    def __str__(self) -> str:
+        return f"{self.source!r} -[{self.type}]-> {self.target!r}"
+
+
+Key: TypeAlias = str | EdgeKey
+"""A node's name or an edge's triple."""
+
+
+class Cursor(NamedTuple):
+    """A place in the history of one store: after change number `seq` of `epoch`. Its text form is `store:epoch:seq`."""
+
+    store: str
+    epoch: str
+    seq: int
+
+    def __str__(self) -> str:
+        return f"{self.store}:{self.epoch}:{self.seq}"
+
+    @classmethod
+    def parse(cls, text: str) -> Cursor:
+        """Return the cursor that `str(cursor)` wrote; raise `InvalidCursorError` for any other text."""
+        parts = text.split(":") if len(text) < 200 else []
+        if len(parts) != 3 or not parts[2].isdecimal() or not parts[2].isascii() or len(parts[2]) > 19:
+            raise InvalidCursorError(f"not a cursor: {text[:80]!r}", cursor=text[:80])
+        return cls(parts[0], parts[1], int(parts[2]))
+
+
+def _utc(time: datetime | None) -> datetime | None:
+    if time is None:
+        return None
+    if time.tzinfo is None:
+        raise InvalidValueError(f"a time needs a time zone: {time.isoformat()} has none")
+    return time.astimezone(UTC)
+
+
+def _optional_text(text: str | None) -> str | None:
+    return None if text is None else normalize_text(text)
+
+
+@attrs.frozen
+class Observation:
+    """One sentence about a node, and where it comes from. `recorded_at` is filled in by the commit that stores it."""
+
+    text: str = attrs.field(converter=normalize_text)
+    source: str | None = attrs.field(default=None, converter=_optional_text)
+    recorded_at: datetime | None = attrs.field(default=None, converter=_utc)
+
+
+def observations(values: Iterable[str | Observation] | str) -> tuple[Observation, ...]:
+    """Return observations from texts or observations, the first of equal texts only; one bare string is one observation."""
+    if isinstance(values, (str, Observation)):
+        values = (values,)
+    unique: dict[str, Observation] = {}
+    for value in values:
+        observation = value if isinstance(value, Observation) else Observation(value)
+        unique.setdefault(observation.text, observation)
+    return tuple(unique.values())
+
+
+@attrs.frozen
+class Provenance:
+    """When, by whom and how often a record was written.
+
+    `version` counts 1, 2, 3; `revision` is the number of the change that last wrote the record and never repeats in a store.
+    Times are aware, in UTC, to the microsecond.
+    """
+
+    version: int
+    revision: int
+    created_at: datetime
+    updated_at: datetime
+    author: str | None = None
+
+
+@attrs.frozen
+class Node:
+    """A thing with a name, a type, JSON attributes and observations. `provenance` is None until it is stored."""
+
+    name: str = attrs.field(converter=normalize_name)
+    type: str = attrs.field(default="node", converter=normalize_type)
+    attributes: Mapping[str, Any] = attrs.field(default=EMPTY, converter=freeze_object)
+    observations: tuple[Observation, ...] = attrs.field(default=(), converter=observations)
+    provenance: Provenance | None = None
+
+    @property
+    def key(self) -> str:
+        """What names it: its name."""
+        return self.name
+
+
+@attrs.frozen
+class Edge:
+    """A typed, directed edge between two nodes, named by its ends and type, with JSON attributes."""
+
+    source: str = attrs.field(converter=normalize_name)
+    type: str = attrs.field(converter=normalize_type)
+    target: str = attrs.field(converter=normalize_name)
+    attributes: Mapping[str, Any] = attrs.field(default=EMPTY, converter=freeze_object)
+    provenance: Provenance | None = None
+
+    @property
+    def key(self) -> EdgeKey:
+        """What names it: source, type and target."""
+        return EdgeKey(self.source, self.type, self.target)
+
+
+Path: TypeAlias = tuple[str, ...]
+
+
+def path_of(path: str | Iterable[str]) -> Path:
+    """Return a path into attributes as a tuple of keys; a bare string is one key, dots and all."""
+    steps = (path,) if isinstance(path, str) else tuple(path)
+    if not steps or not all(isinstance(step, str) for step in steps):
+        raise InvalidValueError(f"a path is one key or a tuple of keys, not {path!r}")
+    if len(steps) > MAX_DEPTH:
+        raise InvalidValueError(f"nested deeper than {MAX_DEPTH} levels", path=steps[:3])
+    return tuple(freeze(step) for step in steps)
+
+
+def _assignments(values: Mapping[str | Path, object]) -> tuple[tuple[Path, Any], ...]:
+    if not isinstance(values, Mapping):
+        values = dict(values)
+    return tuple((steps := path_of(path), freeze(value, steps))[0:2] for path, value in values.items())
+
+
+def _paths(values: Iterable[str | Path] | str) -> tuple[Path, ...]:
+    return tuple(path_of(path) for path in ((values,) if isinstance(values, str) else values))
+
+
+def _texts(values: Iterable[str | Observation] | str) -> tuple[str, ...]:
+    return tuple(observation.text for observation in observations(values))
+
+
+def _optional_type(value: str | None) -> str | None:
+    return None if value is None else normalize_type(value)
+
+
+@attrs.frozen
+class Patch:
+    """What to change in a record, and nothing else.
+
+    `unset` removes paths and `set` then assigns them in order; a path is a key or a tuple of keys into nested objects, null is
+    a value, an array is replaced whole. Missing objects on the way are made; a path through anything else refuses the batch.
+    `observe` adds observations whose text is new, `forget` removes texts; removing what is absent is no error.
+    """
+
+    set: tuple[tuple[Path, Any], ...] = attrs.field(default=(), converter=_assignments)
+    unset: tuple[Path, ...] = attrs.field(default=(), converter=_paths)
+    observe: tuple[Observation, ...] = attrs.field(default=(), converter=observations)
+    forget: tuple[str, ...] = attrs.field(default=(), converter=_texts)
+    type: str | None = attrs.field(default=None, converter=_optional_type)
+
+
+@attrs.frozen(kw_only=True)
+class Change:
+    """One entry of the feed: what one mutation did to one record.
+
+    `cursor` is the place after it; `commit` the number of the first change of its commit; `kind` one of `node.created`,
+    `node.updated`, `node.renamed`, `node.deleted`, the same for `edge` without renaming, `meta.set`, `meta.deleted` and
+    `event`. `data` holds the whole record under `record` for what was created or deleted, else `patch` and `undo`.
+    """
+
+    cursor: Cursor
+    commit: int
+    kind: str
+    id: int
+    key: Key | None
+    time: datetime
+    author: str | None
+    data: FrozenDict

@@ -1,0 +1,270 @@
+"""What a caller can ask of a graph's one door for writes: mutations, in batches, with what they expect to find.
+
+Everything is checked and normalised when it is made, so what reaches planning can be stored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any, Literal, TypeAlias
+
+import attrs
+
+from polaris_core.errors import ValidationError
+from polaris_core.model import Cursor, Edge, EdgeKey, Key, Node, Observation, Patch, observations
+from polaris_core.values import EMPTY, freeze, freeze_object, normalize_name, normalize_text, normalize_type
+
+__all__ = [
+    "Batch",
+    "Commit",
+    "CreateEdge",
+    "CreateNode",
+    "DeleteEdge",
+    "DeleteMeta",
+    "DeleteNode",
+    "Emit",
+    "Expect",
+    "ExpectLinks",
+    "ExpectRevision",
+    "ExpectUnchanged",
+    "Mutation",
+    "PatchEdge",
+    "PatchNode",
+    "PutEdge",
+    "PutNode",
+    "RenameNode",
+    "Result",
+    "SetMeta",
+    "Status",
+    "UpsertEdge",
+    "UpsertNode",
+]
+
+
+def _optional_type(value: str | None) -> str | None:
+    return None if value is None else normalize_type(value)
+
+
+def _optional_name(value: str | None) -> str | None:
+    return None if value is None else normalize_name(value)
+
+
+@attrs.frozen
+class _OfNode:
+    name: str = attrs.field(converter=normalize_name)
+
+
+@attrs.frozen
+class CreateNode(_OfNode):
+    """Create a node; one of this name that exists refuses the batch with `NodeExistsError`."""
+
+    type: str = attrs.field(default="node", converter=normalize_type)
+    attributes: Mapping[str, Any] = attrs.field(default=EMPTY, converter=freeze_object)
+    observations: tuple[Observation, ...] = attrs.field(default=(), converter=observations)
+
+
+@attrs.frozen
+class PutNode(_OfNode):
+    """Replace a node's type and attributes, or create it; id, observations and creation time stay."""
+
+    type: str = attrs.field(default="node", converter=normalize_type)
+    attributes: Mapping[str, Any] = attrs.field(default=EMPTY, converter=freeze_object)
+
+
+@attrs.frozen
+class UpsertNode(_OfNode):
+    """Create a node, or merge top-level attributes and new observations into it. A type of None keeps what is there."""
+
+    type: str | None = attrs.field(default=None, converter=_optional_type)
+    attributes: Mapping[str, Any] = attrs.field(default=EMPTY, converter=freeze_object)
+    observations: tuple[Observation, ...] = attrs.field(default=(), converter=observations)
+
+
+@attrs.frozen
+class PatchNode(_OfNode):
+    """Change part of a node; one that does not exist refuses the batch with `NodeNotFoundError`."""
+
+    patch: Patch
+
+
+@attrs.frozen
+class RenameNode(_OfNode):
+    """Give a node another name; its id, edges and history stay. A name that is taken refuses with `NodeExistsError`."""
+
+    to: str = attrs.field(converter=normalize_name)
+
+
+@attrs.frozen
+class DeleteNode(_OfNode):
+    """Delete a node; with `detach` its edges too, without it edges refuse the batch with `NodeHasEdgesError`."""
+
+    detach: bool = attrs.field(default=False, kw_only=True)
+    missing_ok: bool = attrs.field(default=False, kw_only=True)
+
+
+@attrs.frozen
+class _OfEdge:
+    source: str = attrs.field(converter=normalize_name)
+    type: str = attrs.field(converter=normalize_type)
+    target: str = attrs.field(converter=normalize_name)
+
+    @property
+    def key(self) -> EdgeKey:
+        """The edge's triple."""
+        return EdgeKey(self.source, self.type, self.target)
+
+
+@attrs.frozen
+class CreateEdge(_OfEdge):
+    """Create an edge; both ends must exist, and the triple must not."""
+
+    attributes: Mapping[str, Any] = attrs.field(default=EMPTY, converter=freeze_object)
+
+
+@attrs.frozen
+class PutEdge(_OfEdge):
+    """Replace an edge's attributes, or create it."""
+
+    attributes: Mapping[str, Any] = attrs.field(default=EMPTY, converter=freeze_object)
+
+
+@attrs.frozen
+class UpsertEdge(_OfEdge):
+    """Create an edge, or merge top-level attributes into it."""
+
+    attributes: Mapping[str, Any] = attrs.field(default=EMPTY, converter=freeze_object)
+
+
+def _edge_patch(_edge: object, _field: object, patch: Patch) -> None:
+    if patch.observe or patch.forget or patch.type is not None:
+        raise ValidationError("an edge has no observations, and its type is part of its key")
+
+
+@attrs.frozen
+class PatchEdge(_OfEdge):
+    """Change part of an edge's attributes."""
+
+    patch: Patch = attrs.field(validator=_edge_patch)
+
+
+@attrs.frozen
+class DeleteEdge(_OfEdge):
+    """Delete an edge."""
+
+    missing_ok: bool = attrs.field(default=False, kw_only=True)
+
+
+@attrs.frozen
+class Emit:
+    """Put the caller's own event into the feed, in the same commit as the rest of the batch."""
+
+    type: str = attrs.field(converter=normalize_type)
+    subject: str | None = attrs.field(default=None, converter=_optional_name)
+    data: Any = attrs.field(default=None, converter=freeze)
+
+
+@attrs.frozen
+class SetMeta:
+    """Write a record beside the graph."""
+
+    key: str = attrs.field(converter=normalize_name)
+    value: Any = attrs.field(converter=freeze)
+
+
+@attrs.frozen
+class DeleteMeta:
+    """Delete a record beside the graph; one that is absent is no error."""
+
+    key: str = attrs.field(converter=normalize_name)
+
+
+NodeMutation: TypeAlias = CreateNode | PutNode | UpsertNode | PatchNode | RenameNode | DeleteNode
+EdgeMutation: TypeAlias = CreateEdge | PutEdge | UpsertEdge | PatchEdge | DeleteEdge
+Mutation: TypeAlias = NodeMutation | EdgeMutation | Emit | SetMeta | DeleteMeta
+
+
+def _key(key: Key | tuple[str, str, str]) -> Key:
+    return normalize_name(key) if isinstance(key, str) else EdgeKey.of(*key)
+
+
+@attrs.frozen
+class ExpectRevision:
+    """The node or edge of this key was last written by this change; 0 means that it does not exist."""
+
+    key: Key = attrs.field(converter=_key)
+    revision: int = attrs.field(validator=attrs.validators.instance_of(int))
+
+
+@attrs.frozen
+class ExpectLinks:
+    """No change after `since` created, changed or deleted an edge of this node."""
+
+    name: str = attrs.field(converter=normalize_name)
+    since: Cursor
+
+
+@attrs.frozen
+class ExpectUnchanged:
+    """Nothing at all was changed after `since`."""
+
+    since: Cursor
+
+
+Expect: TypeAlias = ExpectRevision | ExpectLinks | ExpectUnchanged
+
+
+def _mutations(values: Iterable[Mutation] | Mutation) -> tuple[Mutation, ...]:
+    mutations = (values,) if isinstance(values, MUTATIONS) else tuple(values)
+    for mutation in mutations:
+        if not isinstance(mutation, MUTATIONS):
+            raise ValidationError(f"not a mutation: {type(mutation).__name__}")
+    return mutations
+
+
+MUTATIONS = (
+    CreateNode, PutNode, UpsertNode, PatchNode, RenameNode, DeleteNode,
+    CreateEdge, PutEdge, UpsertEdge, PatchEdge, DeleteEdge, Emit, SetMeta, DeleteMeta,
+)  # fmt: skip
+
+
+def _optional_text(value: str | None) -> str | None:
+    return None if value is None else normalize_text(value)
+
+
+@attrs.frozen
+class Batch:
+    """Mutations that happen together or not at all, each on top of those before it.
+
+    `expect` is checked first. `key` makes a repeat of the same batch answer as the first did, without doing it again. `author`
+    is written into what changes.
+    """
+
+    mutations: tuple[Mutation, ...] = attrs.field(converter=_mutations)
+    expect: tuple[Expect, ...] = attrs.field(default=(), converter=tuple)
+    key: str | None = attrs.field(default=None, converter=_optional_name)
+    author: str | None = attrs.field(default=None, converter=_optional_text)
+
+
+Status: TypeAlias = Literal["created", "updated", "renamed", "deleted", "unchanged", "absent", "emitted"]
+
+
+@attrs.frozen
+class Result:
+    """What one mutation did. `revision` is the record's after it; `value` is None for what is gone and in repeated answers."""
+
+    status: Status
+    key: Key | None
+    id: int
+    revision: int
+    value: Node | Edge | None = attrs.field(default=None, eq=False)
+
+
+@attrs.frozen
+class Commit:
+    """What an accepted batch did: changes `first` to `last` of the feed (none where `last < first`), at `time`, in UTC."""
+
+    first: int
+    last: int
+    time: datetime
+    results: tuple[Result, ...]

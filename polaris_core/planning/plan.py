@@ -1,0 +1,389 @@
+"""From batches and what is stored to one durable commit: `plan` decides everything, reads nothing and changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+import attrs
+
+from polaris_core.codec import change_body, digest_of, dumps, receipt_body, receipt_results, trusted_edge, trusted_node
+from polaris_core.errors import (
+    ConflictError,
+    EdgeExistsError,
+    EdgeNotFoundError,
+    IdempotencyKeyReusedError,
+    LimitExceededError,
+    NodeExistsError,
+    NodeHasEdgesError,
+    NodeNotFoundError,
+    PolarisError,
+)
+from polaris_core.limits import Limits
+from polaris_core.model import EdgeKey, Node, Observation, Patch, Provenance
+from polaris_core.mutations import (
+    Batch,
+    Commit,
+    CreateEdge,
+    CreateNode,
+    DeleteEdge,
+    DeleteMeta,
+    DeleteNode,
+    Emit,
+    Expect,
+    ExpectLinks,
+    ExpectRevision,
+    Mutation,
+    PatchEdge,
+    PatchNode,
+    PutEdge,
+    PutNode,
+    RenameNode,
+    Result,
+    SetMeta,
+    UpsertEdge,
+    UpsertNode,
+)
+from polaris_core.planning.delta import attributes_delta, observations_delta, patched, same
+from polaris_core.planning.load import Current
+from polaris_core.planning.working import EdgeState, NodeState, Working
+from polaris_core.records import CommitPlan, MetaRecord, Receipt
+from polaris_core.values import FrozenDict, from_micros
+
+__all__ = ["plan"]
+
+
+def plan(batches: Sequence[Batch], current: Current, now: int, limits: Limits) -> CommitPlan:
+    """Decide on a group of batches, in order, each on top of the accepted ones before it.
+
+    `now` is in microseconds since 1970 UTC; the commit's time is the later of it and the last commit's. Each outcome is a
+    `Commit`, or the error that refused the batch; a refused batch leaves nothing behind.
+    """
+    decision = _Decision(Working(current), max(now, current.head.time), limits)
+    outcomes = tuple(decision.batch(batch) for batch in batches)
+    working = decision.working
+    net = working.net()
+    head = current.head
+    if working.seq != head.seq or net["receipts"]:
+        head = head._replace(seq=working.seq, next_id=working.next_id, time=decision.micros)
+    return CommitPlan(expected=current.head, head=head, outcomes=outcomes, **net)
+
+
+class _Decision:
+    """One group at one moment."""
+
+    def __init__(self, working: Working, micros: int, limits: Limits) -> None:
+        self.working = working
+        self.micros = micros
+        self.time = from_micros(micros)
+        self.limits = limits
+        self.author: str | None = None
+        self.first = 0
+        self.records = 0
+
+    # --- a batch --------------------------------------------------------------------------------------------------
+
+    def batch(self, batch: Batch) -> Commit | PolarisError:
+        working = self.working
+        start = working.begin()
+        self.author, self.first, self.records = batch.author, working.seq + 1, 0
+        try:
+            self._limit("batch_mutations", len(batch.mutations), self.limits.batch_mutations)
+            digest = "" if batch.key is None else digest_of(batch)
+            if batch.key is not None and (receipt := working.receipt(batch.key)):
+                return self._repeated(receipt, digest)
+            for expect in batch.expect:
+                self._expect(expect)
+            results = tuple(self._apply(mutation) for mutation in batch.mutations)
+        except PolarisError as error:
+            working.rewind(start)
+            return error
+        if batch.key is not None:
+            working.put_receipt(
+                Receipt(batch.key, digest, self.first, working.seq, self.micros, receipt_body(results))
+            )
+        return Commit(self.first, working.seq, self.time, results)
+
+    def _repeated(self, receipt: Receipt, digest: str) -> Commit:
+        if receipt.digest != digest:
+            raise IdempotencyKeyReusedError(
+                f"the idempotency key {receipt.key!r} was used for another request", key=receipt.key
+            )
+        return Commit(receipt.first, receipt.last, from_micros(receipt.time), receipt_results(receipt.body))
+
+    def _limit(self, limit: str, size: int, maximum: int) -> None:
+        if size > maximum:
+            raise LimitExceededError(
+                f"{limit} is limited to {maximum}, this needs {size}", limit=limit, size=size, maximum=maximum
+            )
+
+    # --- expectations ---------------------------------------------------------------------------------------------
+
+    def _expect(self, expect: Expect) -> None:
+        if isinstance(expect, ExpectRevision):
+            actual = self._revision(expect)
+            if actual != expect.revision:
+                raise ConflictError(
+                    f"{expect.key!s} is at revision {actual}, not {expect.revision}",
+                    key=expect.key,
+                    expected=expect.revision,
+                    actual=actual,
+                )
+            return
+        head, since = self.working.current.head, expect.since
+        same_history = since.store == head.store and since.epoch == head.epoch and head.floor <= since.seq
+        if isinstance(expect, ExpectLinks):
+            state = self.working.node(expect.name)
+            if same_history and state and not self.working.links_moved_after(state.record.id, since.seq):
+                return
+            raise ConflictError(f"edges of {expect.name!r} have changed", key=expect.name, expected=since)
+        if not same_history or self.working.seq != since.seq:
+            raise ConflictError(
+                "the graph has changed", key=None, expected=since, actual=since._replace(seq=self.working.seq)
+            )
+
+    def _revision(self, expect: ExpectRevision) -> int:
+        if isinstance(expect.key, EdgeKey):
+            source, target = self.working.node(expect.key.source), self.working.node(expect.key.target)
+            edge = source and target and self.working.edge((source.record.id, expect.key.type, target.record.id))
+            return edge.record.revision if edge else 0
+        node = self.working.node(expect.key)
+        return node.record.revision if node else 0
+
+    # --- mutations ------------------------------------------------------------------------------------------------
+
+    def _apply(self, mutation: Mutation) -> Result:
+        match mutation:
+            case CreateNode() | PutNode() | UpsertNode() | PatchNode():
+                return self._write_node(mutation)
+            case RenameNode():
+                return self._rename(mutation)
+            case DeleteNode():
+                return self._delete_node(mutation)
+            case CreateEdge() | PutEdge() | UpsertEdge() | PatchEdge():
+                return self._write_edge(mutation)
+            case DeleteEdge():
+                return self._delete_edge(mutation)
+            case Emit():
+                body = {"type": mutation.type, "data": mutation.data}
+                self._change("event", 0, mutation.subject, body)
+                return Result("emitted", mutation.subject, 0, self.working.seq)
+            case SetMeta() | DeleteMeta():
+                return self._meta(mutation)
+
+    def _write_node(self, mutation: CreateNode | PutNode | UpsertNode | PatchNode) -> Result:
+        state = self.working.node(mutation.name)
+        if state is None:
+            if isinstance(mutation, PatchNode):
+                _node_not_found(mutation.name)
+            observed = () if isinstance(mutation, PutNode) else mutation.observations
+            return self._create_node(mutation.name, mutation.type or "node", mutation.attributes, observed)
+        node = state.node
+        match mutation:
+            case CreateNode():
+                raise NodeExistsError(f"node {mutation.name!r} exists", key=mutation.name)
+            case PutNode():
+                return self._update_node(state, mutation.type, mutation.attributes, node.observations)
+            case UpsertNode():
+                merged = FrozenDict({**node.attributes, **mutation.attributes})
+                observed = self._observed(node.observations, mutation.observations)
+                return self._update_node(state, mutation.type or node.type, merged, observed)
+            case PatchNode(patch=patch):
+                kept = _without(node.observations, patch)
+                return self._update_node(
+                    state,
+                    patch.type or node.type,
+                    patched(FrozenDict(node.attributes), patch),
+                    self._observed(kept, patch.observe),
+                )
+
+    def _observed(self, before: tuple[Observation, ...], new: Sequence[Observation]) -> tuple[Observation, ...]:
+        known = {observation.text for observation in before}
+        return before + tuple(
+            item if item.recorded_at else attrs.evolve(item, recorded_at=self.time) for item in new if item.text not in known
+        )
+
+    def _create_node(self, name: str, type: str, attributes: Any, observed: Sequence[Observation]) -> Result:  # noqa: A002
+        id, revision = self.working.new_id(), self.working.seq + 1  # noqa: A001
+        provenance = Provenance(1, revision, self.time, self.time, self.author)
+        node = trusted_node(name, type, attributes, self._observed((), observed), provenance)
+        state = self._store_node(id, node, revision)
+        self._change("node.created", id, name, {"type": type, "record": state.record.body})
+        return Result("created", name, id, revision, node)
+
+    def _update_node(
+        self, state: NodeState, type: str, attributes: Any, observed: tuple[Observation, ...]  # noqa: A002
+    ) -> Result:
+        before = state.node
+        id = state.record.id  # noqa: A001
+        forward = attributes_delta(before.attributes, attributes) | observations_delta(before.observations, observed)  # type: ignore[arg-type]
+        backward = attributes_delta(attributes, before.attributes) | observations_delta(observed, before.observations)  # type: ignore[arg-type]
+        if type != before.type:
+            forward["type"], backward["type"] = type, before.type  # type: ignore[assignment]
+        if not forward:
+            return Result("unchanged", before.name, id, state.record.revision, before)
+        provenance = self._next(before.provenance)
+        node = trusted_node(before.name, type, attributes, observed, provenance)
+        self._store_node(id, node, provenance.revision)
+        self._change(
+            "node.updated", id, node.name, {"patch": forward, "undo": backward, "version": provenance.version}
+        )
+        return Result("updated", node.name, id, provenance.revision, node)
+
+    def _rename(self, mutation: RenameNode) -> Result:
+        state = self.working.node(mutation.name) or _node_not_found(mutation.name)
+        before, id = state.node, state.record.id  # noqa: A001
+        if mutation.to == mutation.name:
+            return Result("unchanged", mutation.name, id, state.record.revision, before)
+        if self.working.node(mutation.to):
+            raise NodeExistsError(f"node {mutation.to!r} exists", key=mutation.to)
+        provenance = self._next(before.provenance)
+        node = trusted_node(mutation.to, before.type, before.attributes, before.observations, provenance)
+        self._store_node(id, node, provenance.revision)
+        self._change(
+            "node.renamed",
+            id,
+            mutation.to,
+            {"patch": {"name": mutation.to}, "undo": {"name": mutation.name}, "version": provenance.version},
+        )
+        return Result("renamed", mutation.to, id, provenance.revision, node)
+
+    def _delete_node(self, mutation: DeleteNode) -> Result:
+        state = self.working.node(mutation.name)
+        if state is None:
+            if mutation.missing_ok:
+                return Result("absent", mutation.name, 0, 0)
+            _node_not_found(mutation.name)
+        id = state.record.id  # noqa: A001
+        edges = sorted(
+            (edge for triple in self.working.incident(id) if (edge := self.working.edge(triple))),
+            key=lambda edge: edge.record.id,
+        )
+        if edges and not mutation.detach:
+            raise NodeHasEdgesError(
+                f"node {mutation.name!r} has edges; delete them first, or detach it", key=mutation.name, edges=len(edges)
+            )
+        if mutation.detach and id in self.working.current.cut:
+            self._limit("commit_records", len(edges) + 1, self.limits.commit_records)
+        for edge in edges:
+            self._remove_edge(edge)
+        self._count()
+        self.working.delete_node(id)
+        self._change("node.deleted", id, mutation.name, {"type": state.node.type, "record": state.record.body})
+        return Result("deleted", mutation.name, id, self.working.seq)
+
+    def _store_node(self, id: int, node: Node, revision: int) -> NodeState:  # noqa: A002
+        self._count()
+        self._limit("observations", len(node.observations), self.limits.observations)
+        state = self.working.put_node(id, node, revision)
+        self._bound(state.record.body)
+        return state
+
+    def _write_edge(self, mutation: CreateEdge | PutEdge | UpsertEdge | PatchEdge) -> Result:
+        key = mutation.key
+        source = self.working.node(key.source) or _node_not_found(key.source)
+        target = self.working.node(key.target) or _node_not_found(key.target)
+        triple = (source.record.id, key.type, target.record.id)
+        state = self.working.edge(triple)
+        if state is None:
+            if isinstance(mutation, PatchEdge):
+                _edge_not_found(key)
+            id, revision = self.working.new_id(), self.working.seq + 1  # noqa: A001
+            edge = trusted_edge(key, mutation.attributes, Provenance(1, revision, self.time, self.time, self.author))
+            body = self._store_edge(id, triple, edge, revision).record.body
+            self._change("edge.created", id, key, {"record": body}, triple[0], triple[2])
+            return Result("created", key, id, revision, edge)
+        before = state.edge.attributes
+        match mutation:
+            case CreateEdge():
+                raise EdgeExistsError(f"edge {key!s} exists", key=key)
+            case PutEdge():
+                after = mutation.attributes
+            case UpsertEdge():
+                after = FrozenDict({**before, **mutation.attributes})
+            case PatchEdge(patch=patch):
+                after = patched(FrozenDict(before), patch)
+        id = state.record.id  # noqa: A001
+        if same(before, after):
+            edge = trusted_edge(key, before, state.edge.provenance)  # type: ignore[arg-type]
+            return Result("unchanged", key, id, state.record.revision, edge)
+        provenance = self._next(state.edge.provenance)
+        edge = trusted_edge(key, after, provenance)
+        self._store_edge(id, triple, edge, provenance.revision)
+        delta = {
+            "patch": attributes_delta(before, after),  # type: ignore[arg-type]
+            "undo": attributes_delta(after, before),  # type: ignore[arg-type]
+            "version": provenance.version,
+        }
+        self._change("edge.updated", id, key, delta, triple[0], triple[2])
+        return Result("updated", key, id, provenance.revision, edge)
+
+    def _store_edge(self, id: int, triple: tuple[int, str, int], edge: Any, revision: int) -> EdgeState:  # noqa: A002
+        self._count()
+        state = self.working.put_edge(id, triple, edge, revision)
+        self._bound(state.record.body)
+        return state
+
+    def _delete_edge(self, mutation: DeleteEdge) -> Result:
+        key = mutation.key
+        source, target = self.working.node(key.source), self.working.node(key.target)
+        state = source and target and self.working.edge((source.record.id, key.type, target.record.id))
+        if not state:
+            if mutation.missing_ok:
+                return Result("absent", key, 0, 0)
+            if source is None or target is None:
+                _node_not_found(key.source if source is None else key.target)
+            _edge_not_found(key)
+        self._remove_edge(state)
+        return Result("deleted", key, state.record.id, self.working.seq)
+
+    def _remove_edge(self, state: EdgeState) -> None:
+        record = state.record
+        key = EdgeKey(self.working.name(record.source), record.type, self.working.name(record.target))
+        self._count()
+        self.working.delete_edge((record.source, record.type, record.target), self.working.seq + 1)
+        self._change("edge.deleted", record.id, key, {"record": record.body}, record.source, record.target)
+
+    def _meta(self, mutation: SetMeta | DeleteMeta) -> Result:
+        before = self.working.meta(mutation.key)
+        body = dumps(mutation.value) if isinstance(mutation, SetMeta) else None
+        if body == (before.body if before else None):
+            return Result("unchanged" if before else "absent", mutation.key, 0, before.revision if before else 0)
+        self._count()
+        self._bound(body or "")
+        revision = self.working.seq + 1
+        self.working.put_meta(mutation.key, None if body is None else MetaRecord(mutation.key, revision, body))
+        data = {} if body is None else {"record": body}
+        self._change("meta.deleted" if body is None else "meta.set", 0, mutation.key, data)
+        return Result("deleted" if body is None else "updated" if before else "created", mutation.key, 0, revision)
+
+    # --- shared ---------------------------------------------------------------------------------------------------
+
+    def _next(self, before: Provenance | None) -> Provenance:
+        assert before is not None  # noqa: S101 - what is stored has one
+        return Provenance(before.version + 1, self.working.seq + 1, before.created_at, self.time, self.author)
+
+    def _count(self) -> None:
+        self.records += 1
+        self._limit("commit_records", self.records, self.limits.commit_records)
+
+    def _bound(self, body: str) -> None:
+        self._limit("record_bytes", len(body) if body.isascii() else len(body.encode()), self.limits.record_bytes)
+
+    def _change(
+        self, kind: str, id: int, key: str | EdgeKey | None, data: dict[str, Any], source: int = 0, target: int = 0  # noqa: A002
+    ) -> None:
+        body = change_body(key, self.time, self.author, data)
+        self.working.append(kind, id, body, self.first, source, target)
+
+
+def _without(observed: tuple[Observation, ...], patch: Patch) -> tuple[Observation, ...]:
+    return tuple(item for item in observed if item.text not in patch.forget) if patch.forget else observed
+
+
+def _node_not_found(name: str) -> NoReturn:
+    raise NodeNotFoundError(f"no node {name!r}", key=name)
+
+
+def _edge_not_found(key: EdgeKey) -> NoReturn:
+    raise EdgeNotFoundError(f"no edge {key!s}", key=key)

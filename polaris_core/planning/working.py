@@ -1,0 +1,217 @@
+"""The state a group of batches works on: what was loaded, what was changed since, and the way back out of a refused batch."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from polaris_core.codec import body_of_edge, body_of_node, decode_edge, decode_node
+from polaris_core.model import Edge, EdgeKey, Node
+from polaris_core.planning.load import Current
+from polaris_core.records import ChangeRecord, EdgeRecord, MetaRecord, NodeRecord, Receipt
+
+__all__ = ["EdgeState", "NodeState", "Working"]
+
+
+class NodeState(NamedTuple):
+    """A node as it stands: the row to store and the model it stands for."""
+
+    record: NodeRecord
+    node: Node
+
+
+class EdgeState(NamedTuple):
+    """An edge as it stands."""
+
+    record: EdgeRecord
+    edge: Edge
+
+
+Triple = tuple[int, str, int]
+_MISSING: Any = object()
+
+
+class Working:
+    """Tables over the loaded state. Every write leaves an entry in a log, so that `rewind` undoes one batch exactly."""
+
+    def __init__(self, current: Current) -> None:
+        self.current = current
+        self.seq = current.head.seq
+        self.next_id = current.head.next_id
+        self.changes: list[ChangeRecord] = []
+        self._ids: dict[str, int] = {record.name: record.id for record in current.nodes.values()}
+        self._stored: dict[int, NodeRecord] = {record.id: record for record in current.nodes.values()}
+        self._nodes: dict[int, NodeState | None] = {}
+        self._edges: dict[Triple, EdgeState | None] = {}
+        self._incident: dict[int, dict[Triple, None]] = {}
+        for triple in current.edges:
+            self._incident.setdefault(triple[0], {})[triple] = None
+            self._incident.setdefault(triple[2], {})[triple] = None
+        self._names = dict(current.names)
+        self._meta: dict[str, MetaRecord | None] = {}
+        self._receipts: dict[str, Receipt] = {}
+        self._moved: dict[int, int] = {}  # node id -> the number of the last change in this group that touched its edges
+        self._log: list[tuple[dict[Any, Any], Any, Any]] = []
+
+    # --- one batch ------------------------------------------------------------------------------------------------
+
+    def begin(self) -> tuple[int, int, int]:
+        """Start a batch and return where it started, for `rewind`."""
+        self._log.clear()
+        return self.seq, self.next_id, len(self.changes)
+
+    def rewind(self, start: tuple[int, int, int]) -> None:
+        """Undo everything since `begin`."""
+        for table, key, old in reversed(self._log):
+            if old is _MISSING:
+                table.pop(key, None)
+            else:
+                table[key] = old
+        self._log.clear()
+        self.seq, self.next_id, changes = start
+        del self.changes[changes:]
+
+    def _write(self, table: dict[Any, Any], key: Any, value: Any) -> None:
+        self._log.append((table, key, table.get(key, _MISSING)))
+        if value is _MISSING:
+            table.pop(key, None)
+        else:
+            table[key] = value
+
+    # --- reading --------------------------------------------------------------------------------------------------
+
+    def node(self, name: str) -> NodeState | None:
+        """Return the node of this name as it stands."""
+        id = self._ids.get(name)  # noqa: A001
+        if id is None:
+            return None
+        if id in self._nodes:
+            return self._nodes[id]
+        record = self._stored[id]
+        state = self._nodes[id] = NodeState(record, decode_node(record))  # no change, so nothing to rewind
+        return state
+
+    def edge(self, triple: Triple) -> EdgeState | None:
+        """Return the edge between these two ids as it stands."""
+        if triple in self._edges:
+            return self._edges[triple]
+        record = self.current.edges.get(triple)
+        if record is None:
+            return None
+        state = EdgeState(record, decode_edge(record, self.name(triple[0]), self.name(triple[2])))
+        self._edges[triple] = state
+        return state
+
+    def name(self, id: int) -> str:  # noqa: A002
+        """Return a node's name as it stands."""
+        return self._names[id]
+
+    def incident(self, id: int) -> tuple[Triple, ...]:  # noqa: A002
+        """Return the edges of a node that are known, oldest first."""
+        return tuple(self._incident.get(id, ()))
+
+    def receipt(self, key: str) -> Receipt | None:
+        """Return the receipt of an idempotency key, of this group or stored."""
+        return self._receipts.get(key) or self.current.receipts.get(key)
+
+    def meta(self, key: str) -> MetaRecord | None:
+        """Return a record beside the graph as it stands."""
+        return self._meta[key] if key in self._meta else self.current.meta.get(key)
+
+    def links_moved_after(self, id: int, since: int) -> bool:  # noqa: A002
+        """Return whether an edge of this node was changed after a change number, stored or in this group."""
+        return self._moved.get(id, 0) > since or self.current.touched.get((id, since), True)
+
+    # --- writing --------------------------------------------------------------------------------------------------
+
+    def new_id(self) -> int:
+        """Return an id that was never given out."""
+        self.next_id += 1
+        return self.next_id - 1
+
+    def put_node(self, id: int, node: Node, revision: int) -> NodeState:  # noqa: A002
+        """Write a node under its id; a name that differs from before is a rename."""
+        state = NodeState(NodeRecord(id, node.name, node.type, revision, body_of_node(node)), node)
+        before = self._names.get(id)
+        if before != node.name:
+            if before is not None and self._ids.get(before) == id:
+                self._write(self._ids, before, _MISSING)
+            self._write(self._ids, node.name, id)
+            self._write(self._names, id, node.name)
+        self._write(self._nodes, id, state)
+        return state
+
+    def delete_node(self, id: int) -> None:  # noqa: A002
+        """Take a node away; its edges must be gone."""
+        self._write(self._ids, self._names[id], _MISSING)
+        self._write(self._names, id, _MISSING)
+        self._write(self._nodes, id, None)
+
+    def put_edge(self, id: int, triple: Triple, edge: Edge, revision: int) -> EdgeState:  # noqa: A002
+        """Write an edge under its id."""
+        source, type_, target = triple
+        state = EdgeState(EdgeRecord(id, source, type_, target, revision, body_of_edge(edge)), edge)
+        self._write(self._edges, triple, state)
+        for end in (source, target):
+            self._write(self._incident.setdefault(end, {}), triple, None)
+            self._write(self._moved, end, revision)
+        return state
+
+    def delete_edge(self, triple: Triple, revision: int) -> None:
+        """Take an edge away."""
+        self._write(self._edges, triple, None)
+        for end in (triple[0], triple[2]):
+            self._write(self._incident.setdefault(end, {}), triple, _MISSING)
+            self._write(self._moved, end, revision)
+
+    def put_meta(self, key: str, record: MetaRecord | None) -> None:
+        """Write a record beside the graph, or take it away."""
+        self._write(self._meta, key, record)
+
+    def put_receipt(self, receipt: Receipt) -> None:
+        """Write down what a batch with an idempotency key answered."""
+        self._write(self._receipts, receipt.key, receipt)
+
+    def append(self, kind: str, id: int, body: str, commit: int, source: int = 0, target: int = 0) -> None:  # noqa: A002
+        """Append the next change; its number is `seq` plus one, which becomes the new `seq`."""
+        self.seq += 1
+        self.changes.append(ChangeRecord(self.seq, commit, kind, id, source, target, body))
+
+    # --- the net effect -------------------------------------------------------------------------------------------
+
+    def net(self) -> dict[str, Any]:
+        """Return the rows to delete and to put, as fields of a `CommitPlan`: only what differs from what was loaded."""
+        stored_edges = {record.id: record for record in self.current.edges.values()}
+        put_nodes, delete_nodes, renamed = [], [], []
+        for id, state in self._nodes.items():  # noqa: A001
+            stored = self._stored.get(id)
+            if state is None:
+                if stored is not None:
+                    delete_nodes.append(id)
+            elif stored is None or state.record.revision != stored.revision:
+                put_nodes.append(state.record)
+                if stored is not None and stored.name != state.record.name:
+                    renamed.append(id)
+        put_edges, kept = [], set()
+        for edge in self._edges.values():
+            if edge is not None:
+                kept.add(edge.record.id)
+                if edge.record.id not in stored_edges or stored_edges[edge.record.id].revision != edge.record.revision:
+                    put_edges.append(edge.record)
+        touched = {record.id for triple, record in self.current.edges.items() if triple in self._edges}
+        put_meta, delete_meta = [], []
+        for key, record in self._meta.items():
+            if record is not None:
+                put_meta.append(record)
+            elif key in self.current.meta:
+                delete_meta.append(key)
+        return {
+            "delete_edges": sorted(touched - kept),
+            "delete_nodes": sorted(delete_nodes),
+            "delete_meta": delete_meta,
+            "renamed": sorted(renamed),
+            "put_nodes": sorted(put_nodes),
+            "put_edges": sorted(put_edges),
+            "put_meta": put_meta,
+            "changes": self.changes,
+            "receipts": list(self._receipts.values()),
+        }

@@ -1,0 +1,1 @@
+"""The service that stands before every backend, and the backend that keeps nothing."""
