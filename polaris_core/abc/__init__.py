@@ -18,6 +18,7 @@ _HOMES = {
     "FormatSpec": "abc.formats",
     "Image": "abc.image",
     "Location": "abc.location",
+    "FileLock": "abc.lock",
     "Kind": "abc.plugins",
     "Plugins": "abc.plugins",
     "BlockingSession": "abc.storage",
@@ -74,6 +75,7 @@ if TYPE_CHECKING:
     from polaris_core.abc.formats import FormatSpec
     from polaris_core.abc.image import Image
     from polaris_core.abc.location import Location
+    from polaris_core.abc.lock import FileLock
     from polaris_core.abc.plugins import Kind, Plugins
     from polaris_core.abc.storage import BlockingSession, BlockingStorage, Storage, StorageOptions, StorageSpec
     from polaris_core.abc.tools import Tool, ToolContext, ToolHost, ToolsetSpec
