@@ -55,7 +55,7 @@ Each carries what it is about as attributes, can be copied and pickled, and read
 from __future__ import annotations
 
 import builtins
-from typing import Any, Self
+from typing import Any, Self, TypeVar, dataclass_transform
 
 import attrs
 
@@ -118,7 +118,13 @@ def _rebuild(cls: type[PolarisError], fields: dict[str, Any]) -> PolarisError:
     return error
 
 
-_error = attrs.define(slots=False, eq=False, kw_only=True, repr=False, str=False)
+T = TypeVar("T")
+
+
+@dataclass_transform(kw_only_default=True)
+def _error(cls: type[T]) -> type[T]:
+    """Give an error its fields, by keyword."""
+    return attrs.define(slots=False, eq=False, kw_only=True, repr=False, str=False)(cls)
 
 
 @attrs.define(slots=False, eq=False, repr=False, str=False)

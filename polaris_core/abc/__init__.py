@@ -5,67 +5,6 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-_HOMES = {
-    "Cache": "abc.cache",
-    "CacheOptions": "abc.cache",
-    "CacheSpec": "abc.cache",
-    "CacheStatistics": "abc.cache",
-    "CommandContext": "abc.commands",
-    "CommandSpec": "abc.commands",
-    "Event": "abc.events",
-    "EventLog": "abc.events",
-    "EventStoreSpec": "abc.events",
-    "FormatSpec": "abc.formats",
-    "Image": "abc.image",
-    "Location": "abc.location",
-    "FileLock": "abc.lock",
-    "Kind": "abc.plugins",
-    "Plugins": "abc.plugins",
-    "BlockingSession": "abc.storage",
-    "BlockingStorage": "abc.storage",
-    "Storage": "abc.storage",
-    "StorageOptions": "abc.storage",
-    "StorageSpec": "abc.storage",
-    "Tool": "abc.tools",
-    "ToolContext": "abc.tools",
-    "ToolHost": "abc.tools",
-    "ToolsetSpec": "abc.tools",
-    "FORMAT": "records",
-    "ChangeRecord": "records",
-    "CommitPlan": "records",
-    "Direction": "records",
-    "EdgeRecord": "records",
-    "EdgeRef": "records",
-    "Head": "records",
-    "Link": "records",
-    "MetaRecord": "records",
-    "NodeRecord": "records",
-    "NodeRef": "records",
-    "Program": "records",
-    "Receipt": "records",
-    "Session": "records",
-}
-
-__all__ = [*_HOMES, "hookimpl"]  # pyright: ignore[reportUnsupportedDunderAll]
-
-
-def __getattr__(name: str) -> object:
-    if name == "hookimpl":
-        import pluggy
-
-        value: object = pluggy.HookimplMarker("polaris_core")
-    elif name in _HOMES:
-        value = getattr(import_module(f"polaris_core.{_HOMES[name]}"), name)
-    else:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
-
-
 if TYPE_CHECKING:
     import pluggy
 
@@ -97,3 +36,94 @@ if TYPE_CHECKING:
     )
 
     hookimpl = pluggy.HookimplMarker("polaris_core")
+
+_HOMES = {
+    "polaris_core.abc.cache": ("Cache", "CacheOptions", "CacheSpec", "CacheStatistics"),
+    "polaris_core.abc.commands": ("CommandContext", "CommandSpec"),
+    "polaris_core.abc.events": ("Event", "EventLog", "EventStoreSpec"),
+    "polaris_core.abc.formats": ("FormatSpec",),
+    "polaris_core.abc.image": ("Image",),
+    "polaris_core.abc.location": ("Location",),
+    "polaris_core.abc.lock": ("FileLock",),
+    "polaris_core.abc.plugins": ("Kind", "Plugins"),
+    "polaris_core.abc.storage": ("BlockingSession", "BlockingStorage", "Storage", "StorageOptions", "StorageSpec"),
+    "polaris_core.abc.tools": ("Tool", "ToolContext", "ToolHost", "ToolsetSpec"),
+    "polaris_core.records": (
+        "ChangeRecord",
+        "CommitPlan",
+        "Direction",
+        "EdgeRecord",
+        "EdgeRef",
+        "FORMAT",
+        "Head",
+        "Link",
+        "MetaRecord",
+        "NodeRecord",
+        "NodeRef",
+        "Program",
+        "Receipt",
+        "Session",
+    ),
+}
+_MODULES = {name: module for module, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "FORMAT",
+    "BlockingSession",
+    "BlockingStorage",
+    "Cache",
+    "CacheOptions",
+    "CacheSpec",
+    "CacheStatistics",
+    "ChangeRecord",
+    "CommandContext",
+    "CommandSpec",
+    "CommitPlan",
+    "Direction",
+    "EdgeRecord",
+    "EdgeRef",
+    "Event",
+    "EventLog",
+    "EventStoreSpec",
+    "FileLock",
+    "FormatSpec",
+    "Head",
+    "Image",
+    "Kind",
+    "Link",
+    "Location",
+    "MetaRecord",
+    "NodeRecord",
+    "NodeRef",
+    "Plugins",
+    "Program",
+    "Receipt",
+    "Session",
+    "Storage",
+    "StorageOptions",
+    "StorageSpec",
+    "Tool",
+    "ToolContext",
+    "ToolHost",
+    "ToolsetSpec",
+    "hookimpl",
+]
+
+if not TYPE_CHECKING:  # a type checker is to know every name, and to refuse any other
+
+    def __getattr__(name: str) -> object:
+        """Import a name when it is first used."""
+        if name == "hookimpl":
+            import pluggy
+
+            value: object = pluggy.HookimplMarker("polaris_core")
+        elif name in _MODULES:
+            value = getattr(import_module(_MODULES[name]), name)
+        else:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        globals()[name] = value
+        return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

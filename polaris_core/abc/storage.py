@@ -236,10 +236,13 @@ class StorageSpec:
     """A storage backend as a plugin registers it: `name` is the URL scheme, `sentence` says what it is good for.
 
     `factory` makes a `Storage` for a location without any I/O; it raises `InvalidLocationError` for a URL it cannot serve.
+    `file` is what a store that is one file is called inside a directory that was chosen for it; None for one that is a
+    directory itself.
     """
 
     name: str
     sentence: str
+    file: str | None = None
     factory: Callable[[Location, StorageOptions], Storage]
 
 

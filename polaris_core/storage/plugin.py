@@ -14,4 +14,8 @@ def _memory(location: Location, options: StorageOptions) -> Storage:
 @hookimpl
 def polaris_storages() -> tuple[StorageSpec, ...]:
     """Offer `memory:`."""
-    return (StorageSpec(name="memory", sentence="A graph in this process's memory, gone when it is closed.", factory=_memory),)
+    return (
+        StorageSpec(
+            name="memory", sentence="A graph in this process's memory, gone when it is closed.", factory=_memory
+        ),
+    )

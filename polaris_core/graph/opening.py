@@ -1,0 +1,69 @@
+"""From a URL to an open graph."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from types import TracebackType
+from typing import Any, Literal
+
+from polaris_core.abc.location import Location
+from polaris_core.abc.plugins import Plugins
+from polaris_core.abc.storage import StorageOptions
+from polaris_core.graph.graph import Graph
+from polaris_core.limits import Limits
+from polaris_core.registry import default
+from polaris_core.storage import StorageService
+
+__all__ = ["Opening", "open_graph"]
+
+
+class Opening:
+    """A graph about to be opened: `async with open_graph(...) as graph`, or `graph = await open_graph(...)`."""
+
+    def __init__(self, service: StorageService) -> None:
+        self._service = service
+        self._graph: Graph | None = None
+
+    async def _open(self) -> Graph:
+        await self._service.initialize()
+        self._graph = Graph(self._service)
+        return self._graph
+
+    def __await__(self) -> Generator[Any, None, Graph]:
+        return self._open().__await__()
+
+    async def __aenter__(self) -> Graph:
+        return await self._open()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self._service.close()
+
+
+def open_graph(
+    url: str,
+    *,
+    create: bool = True,
+    read_only: bool = False,
+    durability: Literal["power", "process"] = "power",
+    busy_seconds: float = 10.0,
+    limits: Limits | None = None,
+    options: StorageOptions | None = None,
+    plugins: Plugins | None = None,
+) -> Opening:
+    """Open the graph at a URL such as `sqlite:///kg.db`, `json:///directory` or `memory:`.
+
+    `create` makes a store where there is none; `durability` is `power` or `process`; `busy_seconds` is how long to wait for
+    another process. `options` sets all of these at once, with the clock. `plugins` says where backends are looked for, the installed ones
+    by default. Raises `InvalidLocationError`, `PluginNotFoundError` with the backends there are, or a `StoreUnavailableError`.
+    """
+    location = Location.parse(url)
+    settings = options or StorageOptions(
+        create=create,
+        read_only=read_only or location.mode == "ro",
+        durability=durability,
+        busy_seconds=busy_seconds,
+    )
+    storage = (plugins or default()).storage(location.scheme).factory(location, settings)
+    return Opening(StorageService(storage=storage, options=settings, limits=limits))

@@ -1,0 +1,298 @@
+"""Questions as programs: each reads one committed state, and says what a transaction that asked it must find unchanged."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Generic, TypeVar
+
+import attrs
+
+from polaris_core.codec import decode_change, decode_edge, decode_node
+from polaris_core.errors import HistoryReplacedError, HistoryTrimmedError, NodeNotFoundError
+from polaris_core.model import Change, Cursor, Edge, EdgeKey, Node
+from polaris_core.mutations import Expect, ExpectLinks, ExpectRevision, ExpectUnchanged
+from polaris_core.query import EdgeFilter, NodeFilter, Page, cursor_after, cursor_text
+from polaris_core.records import Direction, EdgeRecord, Head, Link, Session
+
+__all__ = [
+    "Changes",
+    "Edges",
+    "FindEdges",
+    "FindNodes",
+    "Names",
+    "Neighbor",
+    "Neighbors",
+    "Nodes",
+    "Question",
+    "Statistics",
+    "Stats",
+    "cursor_of",
+]
+
+T = TypeVar("T")
+
+_CHUNK = 2_000
+
+
+def cursor_of(head: Head) -> Cursor:
+    """Return the place in history a head stands at."""
+    return Cursor(head.store, head.epoch, head.seq)
+
+
+class Question(ABC, Generic[T]):
+    """A read program as a value."""
+
+    @abstractmethod
+    async def __call__(self, session: Session) -> T:
+        """Return the answer, from one committed state."""
+
+    async def expectations(self, session: Session) -> Sequence[Expect]:
+        """Return what must still hold when a transaction that relied on the answer commits; by default that nothing changed."""
+        return (ExpectUnchanged(cursor_of(await session.head())),)
+
+
+@attrs.frozen
+class Nodes(Question[dict[str, Node]]):
+    """The nodes of these names, as far as they exist."""
+
+    names: tuple[str, ...]
+
+    async def __call__(self, session: Session) -> dict[str, Node]:
+        """Return nodes by name."""
+        return {record.name: decode_node(record) for record in await session.nodes(self.names) if record}
+
+    async def expectations(self, session: Session) -> Sequence[Expect]:
+        """Expect each node at its revision, or absent."""
+        records = await session.nodes(self.names)
+        return [
+            ExpectRevision(name, record.revision if record else 0)
+            for name, record in zip(self.names, records, strict=True)
+        ]
+
+
+@attrs.frozen
+class Edges(Question[dict[EdgeKey, Edge]]):
+    """The edges of these keys, as far as they exist."""
+
+    keys: tuple[EdgeKey, ...]
+
+    async def __call__(self, session: Session) -> dict[EdgeKey, Edge]:
+        """Return edges by key."""
+        records = await self._records(session)
+        return {
+            key: decode_edge(record, key.source, key.target)
+            for key, record in zip(self.keys, records, strict=True)
+            if record
+        }
+
+    async def _records(self, session: Session) -> list[EdgeRecord | None]:
+        names = tuple(dict.fromkeys(end for key in self.keys for end in (key.source, key.target)))
+        ids = {record.name: record.id for record in await session.nodes(names) if record}
+        refs = [
+            (ids[key.source], key.type, ids[key.target]) if key.source in ids and key.target in ids else 0
+            for key in self.keys
+        ]
+        return list(await session.edges(refs))
+
+    async def expectations(self, session: Session) -> Sequence[Expect]:
+        """Expect each edge at its revision, or absent."""
+        records = await self._records(session)
+        return [
+            ExpectRevision(key, record.revision if record else 0)
+            for key, record in zip(self.keys, records, strict=True)
+        ]
+
+
+@attrs.frozen
+class Neighbor:
+    """A node one edge away, and that edge."""
+
+    edge: Edge
+    node: Node
+
+
+@attrs.frozen
+class Neighbors(Question[Page[Neighbor]]):
+    """The nodes one edge away from a node, in the order their edges were created."""
+
+    name: str
+    direction: Direction = "both"
+    types: tuple[str, ...] | None = None
+    limit: int = 100
+    cursor: str | None = None
+
+    async def __call__(self, session: Session) -> Page[Neighbor]:
+        """Return a page of neighbors; raises `NodeNotFoundError` where there is no such node."""
+        (origin,) = await session.nodes((self.name,))
+        if origin is None:
+            raise NodeNotFoundError(f"no node {self.name!r}", key=self.name)
+        links = await self._links(session, origin.id)
+        far = {link.target if link.source == origin.id else link.source for link in links}
+        nodes = {record.id: decode_node(record) for record in await session.nodes(tuple(far)) if record}
+        names = {origin.id: origin.name, **{id: node.name for id, node in nodes.items()}}  # noqa: A001
+        edges = await session.edges([link.id for link in links])
+        return Page(
+            tuple(
+                Neighbor(
+                    decode_edge(edge, names[edge.source], names[edge.target]),
+                    nodes[edge.target if edge.source == origin.id else edge.source],
+                )
+                for edge in edges
+                if edge
+            ),
+            cursor_text(attrs.evolve(self, cursor=None), links[-1].id) if len(links) == self.limit else None,
+        )
+
+    async def _links(self, session: Session, id: int) -> Sequence[Link]:  # noqa: A002
+        after = cursor_after(attrs.evolve(self, cursor=None), self.cursor)
+        return await session.links((id,), self.direction, self.types, self.limit, after)
+
+    async def expectations(self, session: Session) -> Sequence[Expect]:
+        """Expect the node's edges unchanged since, and itself and its neighbors at their revisions."""
+        (origin,) = await session.nodes((self.name,))
+        if origin is None:
+            return (ExpectRevision(self.name, 0),)
+        links = await self._links(session, origin.id)
+        far = {link.target if link.source == origin.id else link.source for link in links} | {origin.id}
+        nodes = await session.nodes(tuple(far))
+        since = cursor_of(await session.head())
+        return [
+            ExpectLinks(self.name, since),
+            *(ExpectRevision(record.name, record.revision) for record in nodes if record),
+        ]
+
+
+@attrs.frozen
+class FindNodes(Question[Page[Node]]):
+    """Nodes that a filter matches, in the order they were created; a page looks at `scan` records at most."""
+
+    filter: NodeFilter
+    limit: int = 100
+    cursor: str | None = None
+    scan: int = 1_000_000
+
+    async def __call__(self, session: Session) -> Page[Node]:
+        """Return a page of nodes."""
+        asked = (self.filter,)
+        after, looked, found = cursor_after(asked, self.cursor), 0, list[Node]()
+        while looked < self.scan:
+            records = await session.scan("node", after, min(_CHUNK, self.scan - looked))
+            for record in records:
+                after = record.id
+                if self.filter.admits(record.name, record.type):
+                    node = decode_node(record)
+                    if not self.filter.needs_body or self.filter.matches(node):
+                        found.append(node)
+                        if len(found) == self.limit:
+                            return Page(tuple(found), cursor_text(asked, after))
+            looked += len(records)
+            if not records:
+                return Page(tuple(found))
+        return Page(tuple(found), cursor_text(asked, after))
+
+
+@attrs.frozen
+class FindEdges(Question[Page[Edge]]):
+    """Edges that a filter matches, in the order they were created; a page looks at `scan` records at most."""
+
+    filter: EdgeFilter
+    limit: int = 100
+    cursor: str | None = None
+    scan: int = 1_000_000
+
+    async def __call__(self, session: Session) -> Page[Edge]:
+        """Return a page of edges."""
+        asked = (self.filter,)
+        after, looked, found = cursor_after(asked, self.cursor), 0, list[Edge]()
+        while looked < self.scan:
+            records = await session.scan("edge", after, min(_CHUNK, self.scan - looked))
+            for edge in await self._decode(session, records):
+                after = edge[0]
+                if self.filter.matches(edge[1]):
+                    found.append(edge[1])
+                    if len(found) == self.limit:
+                        return Page(tuple(found), cursor_text(asked, after))
+            looked += len(records)
+            if not records:
+                return Page(tuple(found))
+            after = records[-1].id
+        return Page(tuple(found), cursor_text(asked, after))
+
+    async def _decode(self, session: Session, records: Sequence[EdgeRecord]) -> list[tuple[int, Edge]]:
+        wanted = [record for record in records if self.filter.type is None or record.type == self.filter.type]
+        ids = sorted({end for record in wanted for end in (record.source, record.target)})
+        names = {record.id: record.name for record in await session.nodes(ids) if record} if ids else {}
+        return [(record.id, decode_edge(record, names[record.source], names[record.target])) for record in wanted]
+
+
+@attrs.frozen
+class Names(Question[tuple[str, ...]]):
+    """Node names that follow a text in code point order."""
+
+    after: str
+    limit: int
+
+    async def __call__(self, session: Session) -> tuple[str, ...]:
+        """Return names in order."""
+        return tuple(await session.names(self.after, self.limit))
+
+
+@attrs.frozen(kw_only=True)
+class Statistics:
+    """What a graph holds. `complete` is False when a bound was reached before all types were counted."""
+
+    nodes: int
+    edges: int
+    node_types: dict[str, int]
+    edge_types: dict[str, int]
+    complete: bool
+    cursor: Cursor
+
+
+@attrs.frozen
+class Stats(Question[Statistics]):
+    """Count nodes and edges, and how many there are of each type; looks at `scan` records of each kind at most."""
+
+    scan: int = 1_000_000
+
+    async def __call__(self, session: Session) -> Statistics:
+        """Return the counts."""
+        nodes, edges = await session.counts()
+        node_types: dict[str, int] = {}
+        edge_types: dict[str, int] = {}
+        for kind, counts in (("node", node_types), ("edge", edge_types)):
+            after = looked = 0
+            while looked < self.scan and (records := await session.scan(kind, after, _CHUNK)):  # type: ignore[arg-type]
+                for record in records:
+                    counts[record.type] = counts.get(record.type, 0) + 1
+                after, looked = records[-1].id, looked + len(records)
+        return Statistics(
+            nodes=nodes,
+            edges=edges,
+            node_types=dict(sorted(node_types.items(), key=lambda item: (-item[1], item[0]))),
+            edge_types=dict(sorted(edge_types.items(), key=lambda item: (-item[1], item[0]))),
+            complete=max(nodes, edges) <= self.scan,
+            cursor=cursor_of(await session.head()),
+        )
+
+
+@attrs.frozen
+class Changes(Question[tuple[Change, ...]]):
+    """The changes after a place in history, in order; None starts at the oldest change that is kept."""
+
+    after: Cursor | None
+    limit: int
+
+    async def __call__(self, session: Session) -> tuple[Change, ...]:
+        """Return changes; raises `HistoryReplacedError` or `HistoryTrimmedError` where the place is no more."""
+        head = await session.head()
+        start = self.after or Cursor(head.store, head.epoch, head.floor)
+        if (start.store, start.epoch) != (head.store, head.epoch) or start.seq > head.seq:
+            raise HistoryReplacedError(
+                f"the history that {start} belongs to was replaced; read the graph again from the beginning",
+                cursor=start,
+            )
+        if start.seq < head.floor:
+            raise HistoryTrimmedError(f"changes up to {head.floor} were trimmed", cursor=start, floor=head.floor)
+        return tuple(decode_change(record, head) for record in await session.changes(start.seq, self.limit, None))

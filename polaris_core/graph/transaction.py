@@ -1,0 +1,118 @@
+"""Optimistic transactions: reads are remembered, writes are kept back, and the commit checks that what was read still holds."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from polaris_core.errors import ConflictError, PolarisError, StorageError
+from polaris_core.graph.overlay import Overlay
+from polaris_core.graph.questions import Question
+from polaris_core.graph.verbs import Verbs
+from polaris_core.mutations import Batch, Commit, Expect, Mutation, Result
+from polaris_core.planning import load, plan
+from polaris_core.records import Session
+from polaris_core.storage import StorageService
+
+__all__ = ["Transaction", "transact"]
+
+T = TypeVar("T")
+
+FIRST_DELAY = 0.002
+MOST_DELAY = 0.25
+
+
+class Transaction(Verbs):
+    """Reads that are validated and writes that happen together, at the end, or not at all.
+
+    Nothing is locked meanwhile, and reads see the transaction's own writes. A transaction that is not validated (`validate=False`)
+    still happens together or not at all, but on top of whatever others wrote meanwhile.
+    """
+
+    def __init__(self, service: StorageService, *, author: str | None = None, validate: bool = True) -> None:
+        self.limits = service.limits
+        self.result: Commit | None = None
+        self._service = service
+        self._author = author
+        self._validate = validate
+        self._mutations: list[Mutation] = []
+        self._expect: dict[Expect, None] = {}
+        self._done = False
+
+    async def _ask(self, question: Question[T]) -> T:
+        self._check()
+        mutations, now, limits = tuple(self._mutations), self._service.options.now(), self.limits
+
+        async def program(session: Session) -> tuple[T, tuple[Expect, ...]]:
+            expectations = tuple(await question.expectations(session)) if self._validate else ()
+            if not mutations:
+                return await question(session), expectations
+            batches = (Batch(mutations, author=self._author),)
+            drawn = plan(batches, await load(session, batches, limits), now, limits)
+            (outcome,) = drawn.outcomes
+            if isinstance(outcome, PolarisError):
+                raise ConflictError("what this transaction wrote can no longer be written", key=None) from outcome
+            return await question(Overlay(session, drawn)), expectations
+
+        answer, expectations = await self._service.read(program)
+        self._expect.update(dict.fromkeys(expectations))
+        return answer
+
+    async def _write(self, mutation: Mutation) -> Result:
+        self._check()
+        batches = (Batch((*self._mutations, mutation), author=self._author),)
+        now, limits = self._service.options.now(), self.limits
+
+        async def program(session: Session) -> Result:
+            (outcome,) = plan(batches, await load(session, batches, limits), now, limits).outcomes
+            if isinstance(outcome, PolarisError):
+                raise outcome
+            return outcome.results[-1]
+
+        result = await self._service.read(program)
+        self._mutations.append(mutation)
+        return result
+
+    def add(self, *mutations: Mutation) -> None:
+        """Write mutations without looking at what they will do; what refuses them is raised by the commit."""
+        self._check()
+        self._mutations.extend(Batch(mutations).mutations)
+
+    def _check(self) -> None:
+        if self._done:
+            raise StorageError("this transaction has ended; start another one")
+
+    async def commit(self) -> Commit:
+        """Commit what was written, if what was read still holds; raises `ConflictError` where it does not."""
+        self._check()
+        self._done = True
+        self.result = await self._service.commit(
+            Batch(tuple(self._mutations), tuple(self._expect), author=self._author)
+        )
+        return self.result
+
+    def abandon(self) -> None:
+        """End the transaction without writing anything."""
+        self._done = True
+
+
+async def transact(
+    begin: Callable[[], Transaction], function: Callable[[Transaction], Awaitable[T]], attempts: int
+) -> T:
+    """Run a function in a transaction, again with jittered backoff while it conflicts, and return what it returned."""
+    for attempt in range(attempts):
+        transaction = begin()
+        try:
+            answer = await function(transaction)
+            await transaction.commit()
+        except ConflictError:
+            if attempt + 1 >= attempts:
+                raise
+        else:
+            return answer
+        finally:
+            transaction.abandon()
+        await asyncio.sleep(random.uniform(0, min(FIRST_DELAY * 2**attempt, MOST_DELAY)))  # noqa: S311 - spreads callers, no secret
+    raise ValueError("attempts is at least 1")
