@@ -73,6 +73,10 @@ class EventLog(ABC):
         """Return at most `limit` events after a position, in order, that match what is given; `until` is exclusive."""
 
     @abstractmethod
+    async def last(self) -> int:
+        """Return the position of the last event, 0 for an empty log."""
+
+    @abstractmethod
     async def place(self, feed: str) -> str | None:
         """Return how far a feed was read, as `append` last moved it; None where it never did."""
 
@@ -84,5 +88,3 @@ class EventStoreSpec:
     name: str
     sentence: str
     factory: Callable[[Location, StorageOptions], EventLog]
-
-
