@@ -16,7 +16,14 @@ if TYPE_CHECKING:
     from polaris_core.abc.location import Location
     from polaris_core.abc.lock import FileLock
     from polaris_core.abc.plugins import Kind, Plugins
-    from polaris_core.abc.storage import BlockingSession, BlockingStorage, Storage, StorageOptions, StorageSpec
+    from polaris_core.abc.storage import (
+        BlockingSession,
+        BlockingStorage,
+        Storage,
+        StorageOptions,
+        StorageSpec,
+        run_program,
+    )
     from polaris_core.abc.tools import Tool, ToolContext, ToolHost, ToolsetSpec
     from polaris_core.records import (
         FORMAT,
@@ -46,7 +53,14 @@ _HOMES = {
     "polaris_core.abc.location": ("Location",),
     "polaris_core.abc.lock": ("FileLock",),
     "polaris_core.abc.plugins": ("Kind", "Plugins"),
-    "polaris_core.abc.storage": ("BlockingSession", "BlockingStorage", "Storage", "StorageOptions", "StorageSpec"),
+    "polaris_core.abc.storage": (
+        "BlockingSession",
+        "BlockingStorage",
+        "Storage",
+        "StorageOptions",
+        "StorageSpec",
+        "run_program",
+    ),
     "polaris_core.abc.tools": ("Tool", "ToolContext", "ToolHost", "ToolsetSpec"),
     "polaris_core.records": (
         "ChangeRecord",
@@ -107,6 +121,7 @@ __all__ = [
     "ToolHost",
     "ToolsetSpec",
     "hookimpl",
+    "run_program",
 ]
 
 if not TYPE_CHECKING:  # a type checker is to know every name, and to refuse any other

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import Any
@@ -17,7 +18,7 @@ class CacheOptions:
 
     entries: int = 10_000
     seconds: float | None = None
-    clock: Callable[[], float]
+    clock: Callable[[], float] = time.monotonic
 
 
 @attrs.frozen(kw_only=True)

@@ -35,7 +35,7 @@ from polaris_core.records import (
 )
 from polaris_core.values import to_micros
 
-__all__ = ["BlockingSession", "BlockingStorage", "Storage", "StorageOptions", "StorageSpec", "drive"]
+__all__ = ["BlockingSession", "BlockingStorage", "Storage", "StorageOptions", "StorageSpec", "drive", "run_program"]
 
 T = TypeVar("T")
 
@@ -52,7 +52,7 @@ def _unique() -> str:
 class StorageOptions:
     """How a store is opened.
 
-    `create` makes one where there is none; `durability` is `power` (an acknowledged commit survives power loss) or `process`
+    `create` makes one where there is none; `read_only` is also set where the location's mode is `ro`; `durability` is `power` (an acknowledged commit survives power loss) or `process`
     (it survives the death of the process); `busy_seconds` is how long to wait for another process. `now` gives microseconds
     since 1970 UTC and `unique` a new text of hexadecimal digits; both are handed in so that a run can be replayed.
     """
@@ -107,8 +107,9 @@ class Storage(ABC):
     def stamp(self) -> int | None:
         """Return a number that changes with every commit by any process, without waiting for anything.
 
-        It moves before `commit` returns, and equal stamps mean an equal state. None says that the backend has no such number,
-        and nothing is cached above it.
+        It moves before `commit` returns and whenever history is replaced, never comes back to an earlier value while the
+        store is open, and equal stamps mean an equal state. None says that there is no such number, now or ever: what is read
+        then is not kept in a cache.
         """
         return None
 
@@ -188,6 +189,11 @@ def drive(program: Awaitable[T]) -> T:
     raise ProgramError("a program awaits nothing but its session")
 
 
+def run_program(program: Program[T], session: BlockingSession) -> T:
+    """Run a program to its end on a blocking session, here and now, and return what it returns."""
+    return drive(program(_Awaited(session)))
+
+
 class BlockingStorage(Storage):
     """The template for backends whose work is done in a thread or in memory: a program is one hop.
 
@@ -219,11 +225,11 @@ class BlockingStorage(Storage):
 
     def _read(self, program: Program[T]) -> T:
         with self.session(write=False) as session:
-            return drive(program(_Awaited(session)))
+            return run_program(program, session)
 
     def _commit(self, program: Program[CommitPlan]) -> CommitPlan:
         with self.session(write=True) as session:
-            plan = drive(program(_Awaited(session)))
+            plan = run_program(program, session)
             if plan.writes:
                 if plan.expected != session.head():
                     raise ProgramError("a plan is stored into the state it was made from, or not at all")

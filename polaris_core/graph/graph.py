@@ -12,7 +12,7 @@ from polaris_core.graph.names import near_names
 from polaris_core.graph.questions import Changes, Question, cursor_of
 from polaris_core.graph.transaction import Transaction, transact
 from polaris_core.graph.verbs import Verbs
-from polaris_core.model import Change, Cursor
+from polaris_core.model import Change, Cursor, Node
 from polaris_core.mutations import Batch, Commit, Mutation, Result
 from polaris_core.records import Session
 from polaris_core.storage import StorageService
@@ -49,6 +49,9 @@ class Graph(Verbs):
             return await self.service.read(question)
         except NodeNotFoundError as error:
             raise await self._explained(error) from None
+
+    async def _node(self, name: str) -> Node | None:
+        return await self.service.get_node(name)
 
     async def _write(self, mutation: Mutation) -> Result:
         return (await self.commit(Batch((mutation,)))).results[0]

@@ -6,6 +6,7 @@ from collections.abc import Generator
 from types import TracebackType
 from typing import Any, Literal
 
+from polaris_core.abc.cache import CacheOptions
 from polaris_core.abc.location import Location
 from polaris_core.abc.plugins import Plugins
 from polaris_core.abc.storage import StorageOptions
@@ -44,6 +45,7 @@ class Opening:
 def open_graph(
     url: str,
     *,
+    cache: str | None = "lru",
     create: bool = True,
     read_only: bool = False,
     durability: Literal["power", "process"] = "power",
@@ -54,7 +56,7 @@ def open_graph(
 ) -> Opening:
     """Open the graph at a URL such as `sqlite:///kg.db`, `json:///directory` or `memory:`.
 
-    `create` makes a store where there is none; `durability` is `power` or `process`; `busy_seconds` is how long to wait for
+    `cache` names the cache for nodes, None for none. `create` makes a store where there is none; `durability` is `power` or `process`; `busy_seconds` is how long to wait for
     another process. `options` sets all of these at once, with the clock. `plugins` says where backends are looked for, the installed ones
     by default. Raises `InvalidLocationError`, `PluginNotFoundError` with the backends there are, or a `StoreUnavailableError`.
     """
@@ -65,5 +67,12 @@ def open_graph(
         durability=durability,
         busy_seconds=busy_seconds,
     )
-    storage = (plugins or default()).storage(location.scheme).factory(location, settings)
-    return Opening(StorageService(storage=storage, options=settings, limits=limits))
+    installed = plugins or default()
+    return Opening(
+        StorageService(
+            storage=installed.storage(location.scheme).factory(location, settings),
+            options=settings,
+            limits=limits,
+            cache=None if cache is None else installed.cache(cache).factory(CacheOptions()),
+        )
+    )

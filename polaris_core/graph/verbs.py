@@ -60,6 +60,10 @@ class Verbs(ABC):
     async def _write(self, mutation: Mutation) -> Result:
         """Carry a mutation out, or raise the error that refuses it."""
 
+    async def _node(self, name: str) -> Node | None:
+        """Return a node by its normalised name."""
+        return (await self._ask(Nodes((name,)))).get(name)
+
     async def _explained(self, error: NodeNotFoundError) -> NodeNotFoundError:
         """Return the error with what helps whoever reads it."""
         return error
@@ -130,10 +134,10 @@ class Verbs(ABC):
     async def get_node(self, name: str) -> Node:
         """Return a node; raises `NodeNotFoundError`, which carries existing names that look alike."""
         name = normalize_name(name)
-        nodes = await self._ask(Nodes((name,)))
-        if name not in nodes:
+        node = await self._node(name)
+        if node is None:
             raise await self._explained(NodeNotFoundError(f"no node {name!r}", key=name))
-        return nodes[name]
+        return node
 
     async def get_nodes(self, names: Iterable[str]) -> dict[str, Node]:
         """Return those of the nodes that exist, by name, all from one committed state."""

@@ -9,10 +9,13 @@ import warnings
 import weakref
 from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
+from functools import partial
 from typing import Any, NamedTuple, TypeVar, cast
 
+from polaris_core.abc.cache import Cache
 from polaris_core.abc.location import Location
 from polaris_core.abc.storage import Storage, StorageOptions
+from polaris_core.codec import decode_node
 from polaris_core.errors import ForkedError, LimitExceededError, PolarisError, ProgramError, StoreClosedError
 from polaris_core.limits import Limits
 from polaris_core.model import Edge, Node, Patch
@@ -53,10 +56,15 @@ class StorageService:
         storage: Storage | None = None,
         options: StorageOptions | None = None,
         limits: Limits | None = None,
+        cache: Cache | None = None,
     ) -> None:
-        """Stand before `storage`, or before the installed backend `storage_type` with its files in `storage_dir`."""
+        """Stand before `storage`, or before the installed backend `storage_type` with its files in `storage_dir`.
+
+        `cache` keeps nodes by name as long as the store's stamp stays where it was.
+        """
         self.options = options or StorageOptions()
         self.limits = limits or Limits()
+        self.cache = cache
         self.storage = storage or _installed(storage_dir, storage_type, self.options)
         self._home: asyncio.AbstractEventLoop | None = None
         self._writes: deque[_Write] = deque()
@@ -64,6 +72,7 @@ class StorageService:
         self._writer: asyncio.Task[None] | None = None
         self._readers: set[asyncio.Task[None]] = set()
         self._closing = False
+        self._forked = False
 
     # --- life -----------------------------------------------------------------------------------------------------
 
@@ -124,6 +133,25 @@ class StorageService:
     async def read(self, program: Program[T]) -> T:
         """Run a program on one committed state, in a hop shared with whoever else waits; return what it returns."""
         return await self._at_home(self._read, program)
+
+    async def get_node(self, name: str, *, fresh: bool = False) -> Node | None:
+        """Return the node of a normalised name, or None; from the cache where it is as new as the store, unless `fresh`.
+
+        An entry holds the stamp it was read under, taken before the read and found unmoved after it, so it is never ahead of a
+        commit, and it is served only while the stamp is still the same, in whichever process the next commit happens.
+        """
+        cache = self.cache
+        if cache is None or fresh:
+            return await self.read(partial(_node, name))
+        self._check_usable()
+        stamp = self.storage.stamp()
+        entry = cache.get(name)
+        if entry is not None and entry[0] == stamp is not None:
+            return cast("Node", entry[1])
+        node = await self.read(partial(_node, name))
+        if node is not None and stamp is not None and stamp == self.storage.stamp():
+            cache.set(name, (stamp, node))
+        return node
 
     async def _apply(self, batches: Sequence[Batch]) -> list[Commit | PolarisError]:
         answers = [self._enqueue(batch) for batch in batches]
@@ -188,8 +216,14 @@ class StorageService:
 
         try:
             outcomes: Sequence[Commit | BaseException] = (await self.storage.commit(program)).outcomes
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is these callers' answer
+        except PolarisError as error:
             outcomes = [error] * len(group)
+        except Exception as error:  # noqa: BLE001 - a fault that nobody foresaw is its own batch's, not its neighbours'
+            if len(group) > 1:
+                for write in group:
+                    await self._write_group((write,))
+                return
+            outcomes = (error,)
         except asyncio.CancelledError:
             _abandon(group)
             raise
@@ -248,9 +282,19 @@ class StorageService:
                 maximum=self.limits.queued,
             )
 
+    def _check_usable(self) -> asyncio.AbstractEventLoop:
+        if self._forked:
+            raise ForkedError("the process forked after this graph was opened; open it again in the child")
+        home = self._home
+        if home is None:
+            raise StoreClosedError("the graph is closed")
+        if home.is_closed():
+            raise StoreClosedError("the event loop this graph was opened on has ended")
+        return home
+
     async def _at_home(self, function: Callable[..., Coroutine[Any, Any, T]], *arguments: Any) -> T:
         """Run a coroutine function on the home loop, from whatever loop this is."""
-        if self in _FORKED:
+        if self._forked:
             raise ForkedError("the process forked after this graph was opened; open it again in the child")
         home = self._home
         if home is None or home.is_closed():
@@ -282,6 +326,11 @@ def _installed(directory: str, kind: str, options: StorageOptions) -> Storage:
         None if kind == "memory" else os.path.join(directory, specification.file) if specification.file else directory
     )
     return specification.factory(Location(scheme=kind, path=path), options)
+
+
+async def _node(name: str, session: Session) -> Node | None:
+    (record,) = await session.nodes((name,))
+    return None if record is None else decode_node(record)
 
 
 def _together(programs: Sequence[Program[Any]]) -> Program[list[Any]]:
@@ -317,12 +366,11 @@ def _abandon(waiting: Sequence[_Write | _Read] | deque[Any]) -> None:
 
 
 _OPEN: weakref.WeakSet[StorageService] = weakref.WeakSet()
-_FORKED: weakref.WeakSet[StorageService] = weakref.WeakSet()
 
 
 def _in_child() -> None:
     for service in _OPEN:
-        _FORKED.add(service)
+        service._forked = True  # noqa: SLF001 - this module's own class
     _OPEN.clear()
 
 

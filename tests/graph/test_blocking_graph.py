@@ -1,0 +1,49 @@
+"""The blocking graph: the same verbs, from any thread, without async."""
+
+import inspect
+import threading
+from collections.abc import Callable
+
+import pytest
+
+from polaris_core import BlockingGraph, Graph, NodeExistsError, StoreClosedError, open_graph, open_graph_blocking
+
+ASYNC_ONLY = {"transaction", "transact"}
+
+
+def test_every_verb_of_the_graph_is_there_with_the_same_signature() -> None:
+    verbs = {name for name, member in inspect.getmembers(Graph, callable) if not name.startswith("_")} - ASYNC_ONLY
+    for name in verbs - {"close"}:
+        assert inspect.signature(getattr(BlockingGraph, name)) == inspect.signature(getattr(Graph, name)), name
+    assert inspect.signature(open_graph_blocking).parameters == inspect.signature(open_graph).parameters
+
+
+def test_verbs_wait_for_their_answers() -> None:
+    with open_graph_blocking("memory:") as graph:
+        graph.create_node("a")
+        graph.create_node("b")
+        graph.create_edge("a", "x", "b")
+        assert [item.node.name for item in graph.neighbors("a")] == ["b"]
+        assert [node.name for node in graph.all_nodes()] == ["a", "b"]
+        with pytest.raises(NodeExistsError):
+            graph.create_node("a")
+    with pytest.raises(StoreClosedError):
+        graph.get_node("a")
+    graph.close()
+
+
+def test_threads_share_one_blocking_graph() -> None:
+    def work(graph: BlockingGraph, thread: int) -> Callable[[], None]:
+        def run() -> None:
+            for number in range(25):
+                graph.create_node(f"{thread}-{number}")
+
+        return run
+
+    with open_graph_blocking("memory:") as graph:
+        threads = [threading.Thread(target=work(graph, thread)) for thread in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert graph.statistics().nodes == 100
