@@ -21,6 +21,7 @@ __all__ = [
     "EdgeRecord",
     "EdgeRef",
     "Head",
+    "KeyKind",
     "Link",
     "MetaRecord",
     "NodeRecord",
@@ -138,6 +139,7 @@ class CommitPlan(NamedTuple):
 
 
 Direction: TypeAlias = Literal["out", "in", "both"]
+KeyKind: TypeAlias = Literal["node", "meta", "receipt"]
 NodeRef: TypeAlias = int | str
 """A node's id or its name."""
 EdgeRef: TypeAlias = int | tuple[int, str, int]
@@ -176,8 +178,11 @@ class Session(Protocol):
         """Return node or edge records ordered by id."""
         ...
 
-    async def names(self, after: str, limit: int) -> Sequence[str]:
-        """Return the node names that follow `after` in code point order; `''` starts at the first."""
+    async def keys(self, kind: KeyKind, after: str, limit: int) -> Sequence[str]:
+        """Return the names of nodes, or the keys of meta records or receipts, that follow `after` in code point order.
+
+        Code point order is the order of the bytes in UTF-8, whatever the locale; `''` starts at the first.
+        """
         ...
 
     async def meta(self, keys: Sequence[str]) -> Sequence[MetaRecord | None]:
@@ -185,7 +190,10 @@ class Session(Protocol):
         ...
 
     async def changes(self, after: int, limit: int, id: int | None) -> Sequence[ChangeRecord]:  # noqa: A002
-        """Return the changes after a number, in order; with `id`, those whose id, source or target it is."""
+        """Return the changes after a number, in order; with `id`, which is at least 1, those whose id, source or target it is.
+
+        Whether the number lies below the head's `floor` is for the program to ask.
+        """
         ...
 
     async def receipts(self, keys: Sequence[str]) -> Sequence[Receipt | None]:

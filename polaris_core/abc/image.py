@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterable, Iterator, Sequence
-from heapq import merge
+from heapq import merge, nsmallest
 from itertools import islice
 from typing import Any, Literal
 
@@ -15,6 +15,7 @@ from polaris_core.records import (
     EdgeRecord,
     EdgeRef,
     Head,
+    KeyKind,
     Link,
     MetaRecord,
     NodeRecord,
@@ -87,8 +88,11 @@ class Image:
         start = bisect_right(order, after)
         return [table[id] for id in order[start : start + limit]]
 
-    def names(self, after: str, limit: int) -> list[str]:
-        """Return node names in code point order."""
+    def keys(self, kind: KeyKind, after: str, limit: int) -> list[str]:
+        """Return the names of nodes, or the keys of meta records or receipts, in code point order."""
+        if kind != "node":
+            table = self._meta if kind == "meta" else self._receipts
+            return nsmallest(limit, (key for key in table if key > after))
         if self._sorted_names is None:
             self._sorted_names = sorted(self._ids)
         start = bisect_right(self._sorted_names, after)
@@ -101,9 +105,7 @@ class Image:
     def changes(self, after: int, limit: int, id: int | None) -> list[ChangeRecord]:  # noqa: A002
         """Return the changes after a number, in order."""
         later = islice(self._changes, max(after - self._head.floor, 0), None)
-        return list(
-            islice((row for row in later if id is None or id in (row.id, row.source, row.target)), limit)
-        )
+        return list(islice((row for row in later if id is None or id in (row.id, row.source, row.target)), limit))
 
     def receipts(self, keys: Sequence[str]) -> list[Receipt | None]:
         """Return receipts."""

@@ -25,6 +25,7 @@ from polaris_core.records import (
     EdgeRecord,
     EdgeRef,
     Head,
+    KeyKind,
     Link,
     MetaRecord,
     NodeRecord,
@@ -124,7 +125,7 @@ class BlockingSession(Protocol):
         self, ids: Sequence[int], direction: Direction, types: Sequence[str] | None, limit: int, after: int
     ) -> Sequence[Link]: ...
     def scan(self, kind: Literal["node", "edge"], after: int, limit: int) -> Sequence[Any]: ...
-    def names(self, after: str, limit: int) -> Sequence[str]: ...
+    def keys(self, kind: KeyKind, after: str, limit: int) -> Sequence[str]: ...
     def meta(self, keys: Sequence[str]) -> Sequence[MetaRecord | None]: ...
     def changes(self, after: int, limit: int, id: int | None) -> Sequence[ChangeRecord]: ...  # noqa: A002
     def receipts(self, keys: Sequence[str]) -> Sequence[Receipt | None]: ...
@@ -160,8 +161,8 @@ class _Awaited:
     async def scan(self, kind: Literal["node", "edge"], after: int, limit: int) -> Sequence[Any]:
         return self._session.scan(kind, after, limit)
 
-    async def names(self, after: str, limit: int) -> Sequence[str]:
-        return self._session.names(after, limit)
+    async def keys(self, kind: KeyKind, after: str, limit: int) -> Sequence[str]:
+        return self._session.keys(kind, after, limit)
 
     async def meta(self, keys: Sequence[str]) -> Sequence[MetaRecord | None]:
         return self._session.meta(keys)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from heapq import merge
 from itertools import islice
 from typing import Any, Literal
@@ -14,6 +14,7 @@ from polaris_core.records import (
     EdgeRecord,
     EdgeRef,
     Head,
+    KeyKind,
     Link,
     MetaRecord,
     NodeRecord,
@@ -95,18 +96,37 @@ class Overlay:
         first = self._plan.expected.next_id
         return [written[id] for id in sorted(written) if id >= first and id > after]  # noqa: A001
 
-    async def names(self, after: str, limit: int) -> Sequence[str]:
-        """Return names as they will be."""
-        names: list[str] = []
+    async def keys(self, kind: KeyKind, after: str, limit: int) -> Sequence[str]:
+        """Return names and keys as they will be."""
+        if kind == "node":
+            return await self._merged(kind, after, limit, self._ids, self._kept_names)
+        if kind == "meta":
+            gone = set(self._plan.delete_meta)
+            written = {record.key for record in self._plan.put_meta}
+            return await self._merged(kind, after, limit, written, lambda page: _others(page, gone | written))
+        return await self._session.keys(kind, after, limit)
+
+    async def _merged(
+        self,
+        kind: KeyKind,
+        after: str,
+        limit: int,
+        written: Collection[str],
+        kept: Callable[[Sequence[str]], Awaitable[list[str]]],
+    ) -> list[str]:
+        keys: list[str] = []
         at = after
-        while len(names) < limit and (page := await self._session.names(at, limit)):
-            names.extend(
-                name
-                for name, record in zip(page, await self._session.nodes(page), strict=True)
-                if record and record.id not in self._no_nodes and record.id not in self._nodes
-            )
+        while len(keys) < limit and (page := await self._session.keys(kind, at, limit)):
+            keys.extend(await kept(page))
             at = page[-1]
-        return list(islice(merge(names, sorted(name for name in self._ids if name > after)), limit))
+        return list(islice(merge(keys, sorted(key for key in written if key > after)), limit))
+
+    async def _kept_names(self, page: Sequence[str]) -> list[str]:
+        return [
+            name
+            for name, record in zip(page, await self._session.nodes(page), strict=True)
+            if record and record.id not in self._no_nodes and record.id not in self._nodes
+        ]
 
     async def meta(self, keys: Sequence[str]) -> Sequence[MetaRecord | None]:
         """Return records beside the graph as they will be."""
@@ -133,3 +153,7 @@ class Overlay:
             nodes - len(self._no_nodes) + sum(id >= first for id in self._nodes),
             edges - len(self._no_edges) + sum(id >= first for id in self._edges),
         )
+
+
+async def _others(page: Sequence[str], hidden: Collection[str]) -> list[str]:
+    return [key for key in page if key not in hidden]

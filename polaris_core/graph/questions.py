@@ -235,7 +235,7 @@ class Names(Question[tuple[str, ...]]):
 
     async def __call__(self, session: Session) -> tuple[str, ...]:
         """Return names in order."""
-        return tuple(await session.names(self.after, self.limit))
+        return tuple(await session.keys("node", self.after, self.limit))
 
 
 @attrs.frozen(kw_only=True)

@@ -8,10 +8,12 @@ from polaris_core import (
     CreateEdge,
     CreateNode,
     DeleteEdge,
+    DeleteMeta,
     DeleteNode,
     Patch,
     PatchNode,
     RenameNode,
+    SetMeta,
     StorageOptions,
 )
 from polaris_core.abc import Image, Session, run_program
@@ -27,6 +29,8 @@ mutations = st.one_of(
     st.builds(PatchNode, names, st.builds(lambda value: Patch(set={"k": value}), st.integers(0, 3))),
     st.builds(CreateEdge, names, types, names),
     st.builds(DeleteEdge, names, types, names),
+    st.builds(SetMeta, names, st.integers(0, 3)),
+    st.builds(DeleteMeta, names),
 )
 
 
@@ -42,7 +46,9 @@ async def answers(session: Session) -> list[object]:
             for direction in ("out", "in", "both"):
                 for wanted in (None, ["x"]):
                     pages.append(list(await session.links([1, 2, 3, 7], direction, wanted, limit, after)))  # type: ignore[arg-type]
-        pages.extend([list(await session.names(after, limit)) for after in ("", "a", "bb", "d")])
+        pages.extend(
+            [list(await session.keys(kind, after, limit)) for after in ("", "a", "bb", "d") for kind in ("node", "meta")]  # type: ignore[arg-type]
+        )
     return [nodes, list(await session.edges([*triples, *range(1, 30)])), pages, await session.counts()]
 
 
