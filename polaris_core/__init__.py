@@ -127,6 +127,7 @@ if TYPE_CHECKING:
         Page,
     )
     from polaris_core.registry import Registry
+    from polaris_core.schema import Schema
     from polaris_core.storage import StorageService
     from polaris_core.values import thaw
 
@@ -218,6 +219,7 @@ _HOMES = {
     ),
     "polaris_core.query": ("EdgeFilter", "NodeFilter", "Page"),
     "polaris_core.registry": ("Registry",),
+    "polaris_core.schema": ("Schema",),
     "polaris_core.storage": ("StorageService",),
     "polaris_core.values": ("thaw",),
 }
@@ -294,6 +296,7 @@ __all__ = [
     "Registry",
     "RenameNode",
     "Result",
+    "Schema",
     "SchemaViolationError",
     "SetMeta",
     "Settings",

@@ -12,7 +12,9 @@ from polaris_core.errors import PluginSpecificationError
 from polaris_core.values import FrozenDict, freeze_object
 
 if TYPE_CHECKING:
-    from polaris_core.graph import Graph  # the one upward name: a handler's graph is the public Graph, for type checkers only
+    from polaris_core.graph import (
+        Graph,
+    )  # the one upward name: a handler's graph is the public Graph, for type checkers only
 
 __all__ = ["Tool", "ToolContext", "ToolHost", "ToolsetSpec"]
 
@@ -23,6 +25,16 @@ class ToolContext(Protocol):
     @property
     def graph(self) -> Graph:
         """The graph this call works on."""
+        ...
+
+    @property
+    def author(self) -> str | None:
+        """Who asks, as the client calls itself; for `Batch(author=...)`."""
+        ...
+
+    @property
+    def answer_bytes(self) -> int:
+        """How many bytes of JSON an answer may fill; a tool that has more to say gives a cursor for the rest."""
         ...
 
 
