@@ -11,16 +11,31 @@ import attrs
 from polaris_core.errors import InvalidCursorError, InvalidValueError
 from polaris_core.values import (
     EMPTY,
+    INT64_MAX,
     MAX_DEPTH,
     FrozenDict,
     freeze,
     freeze_object,
+    from_micros,
     normalize_name,
     normalize_text,
     normalize_type,
+    to_micros,
 )
 
-__all__ = ["Change", "Cursor", "Edge", "EdgeKey", "Key", "Node", "Observation", "Patch", "Provenance", "observations", "path_of"]
+__all__ = [
+    "Change",
+    "Cursor",
+    "Edge",
+    "EdgeKey",
+    "Key",
+    "Node",
+    "Observation",
+    "Patch",
+    "Provenance",
+    "observations",
+    "path_of",
+]
 
 
 class EdgeKey(NamedTuple):
@@ -57,17 +72,24 @@ class Cursor(NamedTuple):
     def parse(cls, text: str) -> Cursor:
         """Return the cursor that `str(cursor)` wrote; raise `InvalidCursorError` for any other text."""
         parts = text.split(":") if len(text) < 200 else []
-        if len(parts) != 3 or not parts[2].isdecimal() or not parts[2].isascii() or len(parts[2]) > 19:
+        digits = parts[2] if len(parts) == 3 and parts[2].isascii() and parts[2].isdecimal() else ""
+        seq = int(digits) if 0 < len(digits) < 20 else INT64_MAX + 1
+        if seq > INT64_MAX:
             raise InvalidCursorError(f"not a cursor: {text[:80]!r}", cursor=text[:80])
-        return cls(parts[0], parts[1], int(parts[2]))
+        return cls(parts[0], parts[1], seq)
 
 
 def _utc(time: datetime | None) -> datetime | None:
     if time is None:
         return None
-    if time.tzinfo is None:
-        raise InvalidValueError(f"a time needs a time zone: {time.isoformat()} has none")
-    return time.astimezone(UTC)
+    if not isinstance(time, datetime):
+        raise InvalidValueError(f"a time is a datetime, not {type(time).__name__}")
+    if type(time) is datetime and time.tzinfo is UTC:
+        return time
+    try:
+        return from_micros(to_micros(time))  # a plain datetime, whatever the subclass: the encoder knows no other
+    except OverflowError:
+        raise InvalidValueError(f"in UTC {time.isoformat()} lies outside the years 1 to 9999") from None
 
 
 def _optional_text(text: str | None) -> str | None:

@@ -21,9 +21,9 @@ __all__ = [
     "MAX_DEPTH",
     "FrozenDict",
     "FrozenList",
-    "from_micros",
     "freeze",
     "freeze_object",
+    "from_micros",
     "normalize_name",
     "normalize_text",
     "normalize_type",
@@ -42,7 +42,9 @@ _MICROSECOND = timedelta(microseconds=1)
 
 
 def _refuse(self: object, *_args: object, **_kwargs: object) -> NoReturn:
-    raise TypeError(f"{type(self).__name__} is immutable: copy it with dict(...), list(...) or thaw(...) and change the copy")
+    raise TypeError(
+        f"{type(self).__name__} is immutable: copy it with dict(...), list(...) or thaw(...) and change the copy"
+    )
 
 
 class FrozenDict(dict[str, Any]):
@@ -128,13 +130,17 @@ def _freeze_container(value: object, path: tuple[str | int, ...]) -> Any:
                 raise InvalidValueError(f"an object's keys are strings, not {type(key).__name__}", path=path)
             if not key.isascii() or "\x00" in key:
                 _check_string(key, path)
-            items[str(key)] = freeze(item, (*path, key))
+            items[str.__str__(key)] = freeze(item, (*path, key))
         return FrozenDict(items)
     if isinstance(value, (list, tuple)):
         return FrozenList([freeze(item, (*path, index)) for index, item in enumerate(value)])
-    for base in (str, int, float):  # enums and other subclasses, stored as what they derive from
-        if isinstance(value, base):
-            return freeze(base(value), path)
+    # Enums and other subclasses are stored as what they derive from, whatever they say of themselves.
+    if isinstance(value, str):
+        return freeze(str.__str__(value), path)
+    if isinstance(value, int):
+        return freeze(int.__int__(value), path)
+    if isinstance(value, float):
+        return freeze(float.__float__(value), path)
     raise InvalidValueError(f"{type(value).__name__} is not a JSON value", path=path)
 
 
@@ -171,8 +177,9 @@ def thaw(value: Any) -> Any:
 def _normalize(value: object, what: str, limit: int) -> str:
     if not isinstance(value, str):
         raise InvalidNameError(f"{what} is a string, not {type(value).__name__}", name=value)
+    value = str.__str__(value)  # of an enum of strings the string, not the enum's own name
     if value.isascii():
-        text = str(value)
+        text = value
         size = len(text)
         printable = text.isprintable()
     else:
@@ -210,12 +217,12 @@ def normalize_text(value: object) -> str:
     if not value:
         raise InvalidValueError("a text is not empty")
     _check_string(value, ())
-    return str(value)
+    return str.__str__(value)
 
 
 def to_micros(time: datetime) -> int:
     """Return an aware time as microseconds since 1970-01-01 UTC; a naive one raises `InvalidValueError`."""
-    if time.tzinfo is None:
+    if time.utcoffset() is None:
         raise InvalidValueError(f"a time needs a time zone: {time.isoformat()} has none")
     return (time - EPOCH) // _MICROSECOND
 
