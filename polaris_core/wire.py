@@ -7,7 +7,7 @@ are lists; an edge's key is `[source, type, target]`.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeVar, get_args
 
@@ -65,6 +65,16 @@ def _object_from(value: Any, _type: Any) -> Mapping[str, Any]:
     return value
 
 
+def _list_from(value: Any) -> Sequence[Any]:
+    if not isinstance(value, (list, tuple)):  # a string is a sequence too, and would be taken apart
+        raise ValidationError(f"expected an array, not {type(value).__name__}")
+    return value
+
+
+def _some_from(value: Any) -> Sequence[Any]:
+    return (value,) if isinstance(value, str) else _list_from(value)
+
+
 def _key_from(value: Any, _type: Any) -> Key:
     if isinstance(value, str):
         return value
@@ -110,6 +120,10 @@ def make_converter() -> cattrs.Converter:
     converter.register_unstructure_hook(Patch, lambda patch: _patch_to(converter, patch))
     for cls in (Node, Edge, Result, Change):
         _resolve(cls)
+    converter.register_structure_hook_func(
+        lambda kind: kind == tuple[Observation, ...],
+        lambda value, _type: tuple(_observation_from(item, Observation) for item in _some_from(value)),
+    )
     for cls in (Node, Edge):  # what was stored comes with a provenance; what is to be stored has none
         converter.register_structure_hook(
             cls, make_dict_structure_fn(cls, converter, _cattrs_forbid_extra_keys=True, provenance=override(omit=False))
@@ -119,9 +133,28 @@ def make_converter() -> cattrs.Converter:
     )
     for cls in (*MUTATIONS, *get_args(Expect), Batch):
         _resolve(cls)
-    configure_tagged_union(Mutation, converter, tag_name="op")
-    configure_tagged_union(Expect, converter, tag_name="expect")
+    _tagged(converter, Mutation, "op")
+    _tagged(converter, Expect, "expect")
     return converter
+
+
+def _tagged(converter: cattrs.Converter, union: Any, tag: str) -> None:
+    """Make a union's members objects with their class's name under `tag`, and say so when one is not."""
+    members = {cls.__name__: cls for cls in get_args(union)}
+    configure_tagged_union(union, converter, tag_name=tag)
+
+    def member_from(value: Any, _type: Any) -> Any:
+        name = value.get(tag) if isinstance(value, dict) else None
+        if not isinstance(name, str) or name not in members:
+            raise ValidationError(f"expected an object whose {tag!r} is one of {', '.join(members)}")
+        return converter.structure({key: item for key, item in value.items() if key != tag}, members[name])
+
+    def members_from(value: Any, type_: Any) -> tuple[Any, ...]:
+        return everything(_list_from(value), type_)
+
+    converter.register_structure_hook_func(lambda kind: kind == union, member_from)
+    everything = converter.get_structure_hook(tuple[union, ...])
+    converter.register_structure_hook_func(lambda kind: kind == tuple[union, ...], members_from)
 
 
 def _resolve(cls: type) -> None:
@@ -151,9 +184,9 @@ def _patch_from(value: Any, _type: Any) -> Patch:
     try:
         return Patch(
             set={tuple(path) if isinstance(path, list) else path: item for path, item in pairs},
-            unset=[tuple(path) if isinstance(path, list) else path for path in value.get("unset", ())],
-            observe=[_observation_from(item, Observation) for item in value.get("observe", ())],
-            forget=value.get("forget", ()),
+            unset=[tuple(path) if isinstance(path, list) else path for path in _some_from(value.get("unset", ()))],
+            observe=[_observation_from(item, Observation) for item in _some_from(value.get("observe", ()))],
+            forget=_some_from(value.get("forget", ())),
             type=value.get("type"),
         )
     except (TypeError, ValueError) as error:
@@ -163,7 +196,13 @@ def _patch_from(value: Any, _type: Any) -> Patch:
 
 
 def _fault(error: BaseException, type_: type | None) -> str:
-    return str(error) if isinstance(error, PolarisError) else cattrs.v.format_exception(error, type_)
+    if isinstance(error, PolarisError):
+        return str(error)
+    if isinstance(error, cattrs.ForbiddenExtraKeysError):  # the keys are a stranger's: shown short and escaped
+        return f"unknown keys {', '.join(repr(key)[:80] for key in sorted(error.extra_fields, key=str)[:8])}"
+    if isinstance(error, AttributeError):
+        return "expected an object"
+    return cattrs.v.format_exception(error, type_)
 
 
 def structure(converter: cattrs.Converter, cls: type[T], value: Any) -> T:
@@ -180,4 +219,4 @@ def structure(converter: cattrs.Converter, cls: type[T], value: Any) -> T:
         )
         raise ValidationError("; ".join(faults[:8])) from error
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise ValidationError(f"not a {getattr(cls, '__name__', cls)}: {error}") from error
+        raise ValidationError(f"not a {getattr(cls, '__name__', cls)}: {_fault(error, None)}") from error
