@@ -55,10 +55,15 @@ class FileLock:
 
     `path` is the lock's own file, made where there is none and left for good. `seconds` is how long to wait for it, and
     `location` what errors call the store it guards. Two locks on one path exclude each other, in one process too. The
-    file is opened by the first `acquire`. In a child process after a fork every call but `close` raises `ForkedError`.
+    file is opened by the first `acquire`. With `read_only` it is neither made nor written, and `acquire` raises
+    `FileNotFoundError` where there is none. In a child process after a fork every call but `close` raises
+    `ForkedError`.
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, seconds: float = 10.0, location: str = "") -> None:
+    def __init__(
+        self, path: str | os.PathLike[str], *, seconds: float = 10.0, location: str = "", read_only: bool = False
+    ) -> None:
+        self._read_only = read_only
         self._path = Path(path)
         self._seconds = seconds
         self._location = location or str(path)
@@ -162,14 +167,15 @@ class FileLock:
         if self._closed:
             raise StoreClosedError(f"the lock of {self._location} is closed")
         if self._fd < 0:
-            self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+            flags = os.O_RDONLY if self._read_only else os.O_RDWR | os.O_CREAT
+            self._fd = os.open(self._path, flags | os.O_CLOEXEC, 0o666)
         return self._read()
 
     def _read(self) -> _Note:
         return _Note.decode(os.pread(self._fd, 64, 0))
 
     def _write(self, old: _Note, new: _Note) -> None:
-        if new != old:
+        if new != old and not self._read_only:
             try:
                 os.pwrite(self._fd, new.encode(), 0)
             except OSError:

@@ -269,3 +269,15 @@ def test_a_folder_that_is_missing_is_an_error_of_the_system(tmp_path: Path) -> N
     for _ in range(2):
         with pytest.raises(FileNotFoundError):
             lock.acquire()
+
+
+def test_a_lock_for_reading_writes_nothing_and_excludes_all_the_same(tmp_path: Path) -> None:
+    reader = FileLock(tmp_path / "lock", seconds=0, read_only=True)
+    with pytest.raises(FileNotFoundError):
+        reader.acquire()
+    with FileLock(tmp_path / "lock"), pytest.raises(StoreBusyError):
+        reader.acquire()
+    before = (tmp_path / "lock").read_bytes()
+    with reader, pytest.raises(StoreBusyError):
+        FileLock(tmp_path / "lock").acquire(0)
+    assert (tmp_path / "lock").read_bytes() == before
