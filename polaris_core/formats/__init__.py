@@ -1,0 +1,1 @@
+"""The file formats that the core has built in."""

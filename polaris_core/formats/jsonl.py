@@ -1,0 +1,86 @@
+"""JSON Lines: one node or edge a line, in the form of `to_json`, with its kind.
+
+::
+
+    {"kind":"node","name":"Ada Lovelace","type":"person","attributes":{},"observations":[...],"provenance":{...}}
+    {"kind":"edge","source":"Ada Lovelace","type":"wrote","target":"Note G","attributes":{},"provenance":{...}}
+
+A graph that is written and read into an empty one has equal nodes and edges: attributes, and observations with their
+sources and times. The provenance is for whoever reads the file: it is checked, and then left behind, because versions,
+revisions and times of writing are facts about one store. Into a graph that is not empty the records are merged, as
+`UpsertNode` and `UpsertEdge` say, so reading a file twice changes nothing the second time.
+
+Lines end with U+000A alone; the other characters that Unicode calls line ends are characters of a text here.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, BinaryIO
+
+import orjson
+
+from polaris_core.codec import from_json, parse_json, to_json
+from polaris_core.errors import ValidationError
+from polaris_core.model import Edge, Node
+from polaris_core.mutations import Mutation, UpsertEdge, UpsertNode
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+__all__ = ["MAX_LINE_BYTES", "read", "write"]
+
+# A record is at most 1 MiB of canonical JSON unless the settings allow more, and another program may spell each of its
+# characters as six.
+MAX_LINE_BYTES = 16 << 20
+
+_CHUNK_BYTES = 1 << 16
+
+
+def read(file: BinaryIO) -> Iterator[Mutation]:
+    """Yield one mutation a line; empty lines are passed over.
+
+    Raises `ValidationError` with the line's number for one that is too long, no JSON, or no node or edge.
+    """
+    number = 0
+    while line := file.readline(MAX_LINE_BYTES + 1):
+        number += 1
+        if len(line) > MAX_LINE_BYTES:
+            raise ValidationError(f"line {number}: longer than {MAX_LINE_BYTES:,} bytes")
+        if line.isspace():
+            continue
+        try:
+            yield _mutation(parse_json(line))
+        except ValidationError as error:
+            raise ValidationError(f"line {number}: {error}") from error
+
+
+def _mutation(value: object) -> Mutation:
+    kind = value.pop("kind", None) if isinstance(value, dict) else None
+    if kind == "node":
+        node = from_json(Node, value)
+        return UpsertNode(node.name, node.type, node.attributes, node.observations)
+    if kind == "edge":
+        edge = from_json(Edge, value)
+        return UpsertEdge(edge.source, edge.type, edge.target, edge.attributes)
+    raise ValidationError('a line is a JSON object with "kind": "node" or "kind": "edge"')
+
+
+async def write(records: AsyncIterator[Node | Edge]) -> AsyncIterator[bytes]:
+    """Yield the file's bytes, some lines at a time.
+
+    Nodes come before edges; a node after an edge raises `ValidationError`, for the file could not be read back.
+    """
+    chunk, edges = bytearray(), False
+    async for record in records:
+        if isinstance(record, Edge):
+            edges = True
+        elif edges:
+            raise ValidationError(f"nodes are written before edges; {record.name!r} came after one")
+        chunk += orjson.dumps(
+            {"kind": "edge" if edges else "node", **to_json(record)}, option=orjson.OPT_APPEND_NEWLINE
+        )
+        if len(chunk) >= _CHUNK_BYTES:
+            yield bytes(chunk)
+            chunk.clear()
+    if chunk:
+        yield bytes(chunk)
