@@ -11,9 +11,17 @@ from typing import Any, Literal, TypeAlias
 
 import attrs
 
-from polaris_core.errors import ValidationError
+from polaris_core.errors import InvalidValueError, ValidationError
 from polaris_core.model import Cursor, Edge, EdgeKey, Key, Node, Observation, Patch, observations
-from polaris_core.values import EMPTY, freeze, freeze_object, normalize_name, normalize_text, normalize_type
+from polaris_core.values import (
+    EMPTY,
+    MAX_NAME_BYTES,
+    freeze,
+    freeze_object,
+    normalize_name,
+    normalize_text,
+    normalize_type,
+)
 
 __all__ = [
     "Batch",
@@ -48,6 +56,11 @@ def _optional_type(value: str | None) -> str | None:
 
 def _optional_name(value: str | None) -> str | None:
     return None if value is None else normalize_name(value)
+
+
+def _is_patch(_mutation: object, _field: object, patch: object) -> None:
+    if not isinstance(patch, Patch):
+        raise ValidationError(f"expected a Patch, not {type(patch).__name__}")
 
 
 @attrs.frozen
@@ -85,7 +98,7 @@ class UpsertNode(_OfNode):
 class PatchNode(_OfNode):
     """Change part of a node; one that does not exist refuses the batch with `NodeNotFoundError`."""
 
-    patch: Patch
+    patch: Patch = attrs.field(validator=_is_patch)
 
 
 @attrs.frozen
@@ -136,7 +149,8 @@ class UpsertEdge(_OfEdge):
     attributes: Mapping[str, Any] = attrs.field(default=EMPTY, converter=freeze_object)
 
 
-def _edge_patch(_edge: object, _field: object, patch: Patch) -> None:
+def _edge_patch(edge: object, field: object, patch: Patch) -> None:
+    _is_patch(edge, field, patch)
     if patch.observe or patch.forget or patch.type is not None:
         raise ValidationError("an edge has no observations, and its type is part of its key")
 
@@ -185,7 +199,21 @@ Mutation: TypeAlias = NodeMutation | EdgeMutation | Emit | SetMeta | DeleteMeta
 
 
 def _key(key: Key | tuple[str, str, str]) -> Key:
-    return normalize_name(key) if isinstance(key, str) else EdgeKey.of(*key)
+    if isinstance(key, str):
+        return normalize_name(key)
+    if not isinstance(key, tuple) or len(key) != len(EdgeKey._fields):
+        raise ValidationError("a key is a node's name or an edge's (source, type, target)")
+    return EdgeKey.of(*key)
+
+
+def _is_revision(_expect: object, _field: object, revision: object) -> None:
+    if type(revision) is not int:
+        raise ValidationError(f"a revision is an integer, not {type(revision).__name__}")
+
+
+def _is_cursor(_expect: object, _field: object, since: object) -> None:
+    if not isinstance(since, Cursor) or type(since.seq) is not int:
+        raise ValidationError("expected a Cursor; `Cursor.parse` reads its text form")
 
 
 @attrs.frozen
@@ -193,7 +221,7 @@ class ExpectRevision:
     """The node or edge of this key was last written by this change; 0 means that it does not exist."""
 
     key: Key = attrs.field(converter=_key)
-    revision: int = attrs.field(validator=attrs.validators.instance_of(int))
+    revision: int = attrs.field(validator=_is_revision)
 
 
 @attrs.frozen
@@ -201,14 +229,14 @@ class ExpectLinks:
     """No change after `since` created, changed or deleted an edge of this node."""
 
     name: str = attrs.field(converter=normalize_name)
-    since: Cursor
+    since: Cursor = attrs.field(validator=_is_cursor)
 
 
 @attrs.frozen
 class ExpectUnchanged:
     """Nothing at all was changed after `since`."""
 
-    since: Cursor
+    since: Cursor = attrs.field(validator=_is_cursor)
 
 
 Expect: TypeAlias = ExpectRevision | ExpectLinks | ExpectUnchanged
@@ -228,8 +256,24 @@ MUTATIONS = (
 )  # fmt: skip
 
 
-def _optional_text(value: str | None) -> str | None:
-    return None if value is None else normalize_text(value)
+def _expectations(values: Iterable[Expect] | Expect) -> tuple[Expect, ...]:
+    expectations = (values,) if isinstance(values, EXPECTATIONS) else tuple(values)
+    for expect in expectations:
+        if not isinstance(expect, EXPECTATIONS):
+            raise ValidationError(f"not an expectation: {type(expect).__name__}")
+    return expectations
+
+
+EXPECTATIONS = (ExpectRevision, ExpectLinks, ExpectUnchanged)
+
+
+def _author(value: str | None) -> str | None:
+    if value is None:
+        return None
+    author = normalize_text(value)
+    if len(author.encode()) > MAX_NAME_BYTES:  # it is written into every change, so nothing else bounds it
+        raise InvalidValueError(f"an author has at most {MAX_NAME_BYTES} bytes in UTF-8")
+    return author
 
 
 @attrs.frozen
@@ -241,9 +285,9 @@ class Batch:
     """
 
     mutations: tuple[Mutation, ...] = attrs.field(converter=_mutations)
-    expect: tuple[Expect, ...] = attrs.field(default=(), converter=tuple)
+    expect: tuple[Expect, ...] = attrs.field(default=(), converter=_expectations)
     key: str | None = attrs.field(default=None, converter=_optional_name)
-    author: str | None = attrs.field(default=None, converter=_optional_text)
+    author: str | None = attrs.field(default=None, converter=_author)
 
 
 Status: TypeAlias = Literal["created", "updated", "renamed", "deleted", "unchanged", "absent", "emitted"]
