@@ -25,8 +25,8 @@ LAYERS = (
     ("model",),
     ("mutations", "records", "query", "wire", "codec", "schema"),
     ("planning",),
+    ("config",),  # below abc: a command is given the settings
     ("abc",),
-    ("config",),
     ("registry",),
     ("storage", "cache", "events", "formats", "testing"),
     ("graph",),

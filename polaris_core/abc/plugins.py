@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
-from polaris_core.abc.cache import CacheSpec
-from polaris_core.abc.commands import CommandSpec
-from polaris_core.abc.events import EventStoreSpec
-from polaris_core.abc.formats import FormatSpec
-from polaris_core.abc.storage import StorageSpec
-from polaris_core.abc.tools import ToolsetSpec
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from polaris_core.abc.cache import CacheSpec
+    from polaris_core.abc.commands import CommandSpec
+    from polaris_core.abc.events import EventStoreSpec
+    from polaris_core.abc.formats import FormatSpec
+    from polaris_core.abc.storage import StorageSpec
+    from polaris_core.abc.tools import ToolsetSpec
 
 __all__ = ["Kind", "Plugins"]
 
@@ -20,7 +22,8 @@ Kind: TypeAlias = Literal["storages", "caches", "event_stores", "toolsets", "for
 class Plugins(Protocol):
     """One method a kind. Each imports the one plugin that is asked for and no other.
 
-    They raise `PluginNotFoundError` with the names there are, or another `PluginError` that says why the plugin cannot be used.
+    They raise `PluginNotFoundError` with the names there are, or another `PluginError` that says why the plugin cannot
+    be used.
     """
 
     def names(self, kind: Kind) -> Sequence[str]:
