@@ -235,7 +235,6 @@ class StorageService:
     def _start_reader(self) -> None:
         task = asyncio.get_running_loop().create_task(self._read_groups())
         self._readers.add(task)
-        task.add_done_callback(self._readers.discard)
 
     async def _read_groups(self) -> None:
         group: list[_Read] = []
@@ -246,6 +245,8 @@ class StorageService:
             _abandon(group)
             _abandon(self._reads)
             raise
+        finally:  # in the same turn that found nothing more to read: who comes later starts another reader
+            self._readers.discard(cast("asyncio.Task[None]", asyncio.current_task()))
 
     def _take_reads(self) -> list[_Read]:
         reads = list(self._reads)

@@ -90,6 +90,22 @@ def test_readers_that_wait_at_the_same_moment_share_one_hop() -> None:
     on_service(scenario)
 
 
+def test_a_read_that_comes_as_the_last_reader_ends_is_answered() -> None:
+    async def scenario(service: StorageService, storage: SlowStorage) -> None:
+        graph = Graph(service)
+        await graph.create_node("a")
+
+        async def caller(pause: int) -> None:
+            for number in range(300):
+                await graph.get_node("a")
+                for _ in range(number % pause):
+                    await asyncio.sleep(0)
+
+        await asyncio.wait_for(asyncio.gather(*(caller(pause) for pause in range(1, 8))), 20)
+
+    on_service(scenario)
+
+
 def test_what_comes_while_a_commit_is_under_way_travels_in_the_next_one() -> None:
     async def scenario(service: StorageService, storage: SlowStorage) -> None:
         graph = Graph(service)
