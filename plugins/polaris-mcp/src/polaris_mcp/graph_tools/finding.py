@@ -1,0 +1,165 @@
+"""Tools that find nodes and walk from one to those around it, a page at a time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from polaris_core.abc import Tool, ToolContext
+from polaris_mcp.graph_tools.refusals import explained
+from polaris_mcp.graph_tools.schemas import (
+    CURSOR,
+    DIRECTION,
+    EDGE_TYPE,
+    MOST,
+    NAME,
+    NEXT,
+    NODE,
+    NODE_TYPE,
+    answer,
+    closed,
+    limit,
+)
+from polaris_mcp.graph_tools.showing import brief, brief_attributes, fitting
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from polaris_core import Neighbor, Node, Page
+
+__all__ = ["TOOLS"]
+
+_PAGE = 20
+
+
+@explained(writes=False)
+async def find_nodes(context: ToolContext, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Find nodes."""
+
+    async def fetch(most: int) -> Page[Node]:
+        return await context.graph.find_nodes(
+            type=arguments.get("type"),
+            prefix=arguments.get("prefix"),
+            where=arguments.get("where", {}),
+            text=arguments.get("text"),
+            limit=most,
+            cursor=arguments.get("cursor"),
+        )
+
+    rows, following = await fitting(fetch, brief, arguments.get("limit", _PAGE), context.answer_bytes)
+    found: dict[str, Any] = {"nodes": rows}
+    if following is not None:
+        found["next"] = following
+    elif not rows and "cursor" not in arguments:
+        found["note"] = (
+            "Nothing matches all of this. Text is looked for as it stands, so try one word of it, or fewer conditions; "
+            "graph_overview tells which types there are."
+        )
+    return found
+
+
+@explained(writes=False)
+async def neighbors(context: ToolContext, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Show the edges of a node and what is at their other ends."""
+    name = arguments["name"]
+
+    async def fetch(most: int) -> Page[Neighbor]:
+        return await context.graph.neighbors(
+            name,
+            direction=arguments.get("direction", "both"),
+            types=arguments.get("types"),
+            limit=most,
+            cursor=arguments.get("cursor"),
+        )
+
+    rows, following = await fitting(fetch, _neighbor, arguments.get("limit", _PAGE), context.answer_bytes)
+    return {"neighbors": rows, **({} if following is None else {"next": following})}
+
+
+def _neighbor(neighbor: Neighbor) -> dict[str, Any]:
+    # Which end is the neighbor's is told by its name; of a loop both are.
+    direction = "out" if neighbor.edge.target == neighbor.node.name else "in"
+    edge = {"type": neighbor.edge.type, "direction": direction, **brief_attributes(neighbor.edge.attributes)}
+    return {"edge": edge, "node": brief(neighbor.node, observations=1)}
+
+
+TOOLS = (
+    Tool(
+        name="find_nodes",
+        title="Find nodes",
+        description=(
+            "Find out what is known, and under which name, before you answer or create. Gives nodes in short that "
+            "match all conditions; read them whole with get_nodes, and what they are joined to with neighbors."
+        ),
+        input_schema=closed(
+            {
+                "text": {
+                    "type": "string",
+                    "minLength": 1,
+                    "maxLength": 1000,
+                    "description": "Found anywhere in the name or an observation, upper or lower case.",
+                },
+                "type": NODE_TYPE,
+                "prefix": {"type": "string", "maxLength": 1024, "description": "What the name begins with."},
+                "where": {"type": "object", "description": "Attributes and the values they are equal to."},
+                "limit": limit(_PAGE),
+                "cursor": CURSOR,
+            }
+        ),
+        output_schema=answer(
+            {"nodes": {"type": "array", "items": NODE}, "next": NEXT, "note": {"type": "string"}}, ["nodes"]
+        ),
+        handler=find_nodes,
+        read_only=True,
+        scopes=("graph:read",),
+    ),
+    Tool(
+        name="neighbors",
+        title="Neighbors of a node",
+        description=(
+            "See what a node is joined to: each edge with the node at its other end, a page at a time. Narrow it with "
+            "direction and types where a node has many."
+        ),
+        input_schema=closed(
+            {
+                "name": NAME,
+                "direction": DIRECTION,
+                "types": {
+                    "type": "array",
+                    "items": EDGE_TYPE,
+                    "minItems": 1,
+                    "maxItems": MOST,
+                    "description": "Only edges of these types.",
+                },
+                "limit": limit(_PAGE),
+                "cursor": CURSOR,
+            },
+            ["name"],
+        ),
+        output_schema=answer(
+            {
+                "neighbors": {
+                    "type": "array",
+                    "items": answer(
+                        {
+                            "edge": answer(
+                                {
+                                    "type": {"type": "string"},
+                                    "direction": {"enum": ["out", "in"]},
+                                    "attributes": {"type": "object"},
+                                },
+                                ["type", "direction"],
+                            ),
+                            "node": NODE,
+                        },
+                        ["edge", "node"],
+                    ),
+                },
+                "next": NEXT,
+            },
+            ["neighbors"],
+        ),
+        handler=neighbors,
+        read_only=True,
+        scopes=("graph:read",),
+    ),
+)

@@ -1,0 +1,101 @@
+"""Pieces of the JSON Schemas of the tools. Every object is closed but the attributes, whose keys are the caller's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+__all__ = [
+    "ATTRIBUTES",
+    "COUNT",
+    "CURSOR",
+    "DIRECTION",
+    "EDGE_TYPE",
+    "IF_EXISTS",
+    "MOST",
+    "NAME",
+    "NAMES",
+    "NEXT",
+    "NODE",
+    "NODE_TYPE",
+    "TEXTS",
+    "answer",
+    "closed",
+    "limit",
+    "some",
+]
+
+MOST = 100
+"""Items in one call."""
+
+Piece = Mapping[str, Any]
+
+COUNT: Piece = {"type": "integer", "minimum": 0}
+NAME: Piece = {"type": "string", "minLength": 1, "maxLength": 1024}
+NODE_TYPE: Piece = {
+    "type": "string",
+    "minLength": 1,
+    "maxLength": 256,
+    "description": "What kind of thing it is, such as person or project.",
+}
+EDGE_TYPE: Piece = {
+    "type": "string",
+    "minLength": 1,
+    "maxLength": 256,
+    "description": "The relation as a verb, read from source to target, such as works_at.",
+}
+ATTRIBUTES: Piece = {"type": "object", "description": "Facts with a key: any JSON values."}
+TEXTS: Piece = {
+    "type": "array",
+    "items": {"type": "string", "minLength": 1},
+    "minItems": 1,
+    "maxItems": MOST,
+    "description": "One fact in one sentence each.",
+}
+DIRECTION: Piece = {"type": "string", "enum": ["out", "in", "both"], "default": "both"}
+IF_EXISTS: Piece = {
+    "type": "string",
+    "enum": ["error", "skip"],
+    "default": "error",
+    "description": "What to do about those that exist: refuse the whole call, or leave them as they are.",
+}
+CURSOR: Piece = {"type": "string", "maxLength": 200, "description": "The `next` of the page before, for the one after."}
+NEXT: Piece = {"type": "string", "description": "There is more: call again with this as `cursor`, all else the same."}
+NAMES: Piece = {"type": "array", "items": {"type": "string"}}
+NODE: Piece = {
+    "type": "object",
+    "properties": {
+        "name": {"type": "string"},
+        "type": {"type": "string"},
+        "attributes": {"type": "object"},
+        "attribute_keys": {**NAMES, "description": "Attributes too large for this answer; get_nodes has them."},
+        "observations": {"type": "array", "items": {"type": ["string", "object"]}},
+        "more_observations": {**COUNT, "description": "How many are left out here; get_nodes has them."},
+    },
+    "required": ["name", "type"],
+}
+
+
+def closed(properties: Mapping[str, Piece], required: Sequence[str] = ()) -> Piece:
+    """Return the schema of an object with these properties and no others."""
+    return {
+        "type": "object",
+        "properties": dict(properties),
+        "required": list(required),
+        "additionalProperties": False,
+    }
+
+
+def some(items: Piece, description: str) -> Piece:
+    """Return the schema of a bounded array with something in it."""
+    return {"type": "array", "items": items, "minItems": 1, "maxItems": MOST, "description": description}
+
+
+def limit(default: int) -> Piece:
+    """Return the schema of how many a page may hold."""
+    return {"type": "integer", "minimum": 1, "maximum": MOST, "default": default}
+
+
+def answer(properties: Mapping[str, Piece], required: Sequence[str]) -> Piece:
+    """Return the schema of an answer; later releases may say more."""
+    return {"type": "object", "properties": dict(properties), "required": list(required)}

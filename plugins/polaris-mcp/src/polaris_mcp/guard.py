@@ -1,0 +1,64 @@
+"""Standard input and output put out of reach: only the protocol may use them, whatever a plugin prints or reads."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["Wire", "guarded"]
+
+
+class Wire(NamedTuple):
+    """The file descriptors of what were the process's input and output."""
+
+    input: int
+    output: int
+
+
+def _aside(fd: int) -> int:
+    """Return a duplicate that is none of the standard three and that no child inherits."""
+    copies = [os.dup(fd)]
+    try:
+        while copies[-1] <= 2:  # noqa: PLR2004 - a process may be started with some of the three closed
+            copies.append(os.dup(fd))
+        return copies.pop()
+    finally:
+        for copy in copies:
+            os.close(copy)
+
+
+def _divert(fd: int, to: int) -> None:
+    os.dup2(to, fd, inheritable=True)
+
+
+@contextmanager
+def guarded() -> Iterator[Wire]:
+    """Take file descriptors 0 and 1 away: what Python, C or a child prints goes to stderr, what they read is empty.
+
+    The protocol's own transport does the same, but only once it runs, and a plugin that prints while it is imported has
+    broken the first line by then. Both are given back at the end.
+    """
+    sys.stdout.flush()
+    wire = Wire(_aside(0), _aside(1))
+    printed = sys.stdout
+    nothing = os.open(os.devnull, os.O_RDWR)
+    try:
+        _divert(0, nothing)
+        try:
+            _divert(1, 2)
+        except OSError:  # there is no stderr
+            _divert(1, nothing)
+        sys.stdout = sys.stderr
+        yield wire
+    finally:
+        sys.stdout = printed
+        sys.stderr.flush()
+        _divert(0, wire.input)
+        _divert(1, wire.output)
+        os.close(nothing)
+        # The duplicates stay open: a thread may still wait on one, and must not wake up to another file's bytes.
