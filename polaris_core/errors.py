@@ -127,7 +127,12 @@ def _error(cls: type[T]) -> type[T]:
     return attrs.define(slots=False, eq=False, kw_only=True, repr=False, str=False)(cls)
 
 
-@attrs.define(slots=False, eq=False, repr=False, str=False)
+@dataclass_transform()  # of the same kind as its children's, or type checkers would not hand down `message`
+def _root(cls: type[T]) -> type[T]:
+    return attrs.define(slots=False, eq=False, repr=False, str=False)(cls)
+
+
+@_root
 class PolarisError(Exception):
     """The root of everything Polaris raises on purpose."""
 
