@@ -1,0 +1,63 @@
+"""The directory as a place for a store: whether there is one, whether one may be made, and making it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from polaris_core import StoreFormatError, StoreNotFoundError
+from polaris_json_fs.checkpoint import finish, read_manifest, write
+from polaris_json_fs.files import make_directory, write_file
+from polaris_json_fs.layout import (
+    COUNTER,
+    GITIGNORE,
+    IGNORED,
+    LEFT_BY_OTHERS,
+    LOCK,
+    MANIFEST,
+    NEW,
+    NEXT,
+)
+from polaris_json_fs.manifest import Manifest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from polaris_core.abc import Head
+
+__all__ = ["initialise", "prepare"]
+
+_OF_A_CREATION = {LOCK, COUNTER, IGNORED, MANIFEST + NEW}
+
+
+def prepare(directory: Path, location: str, *, create: bool) -> None:
+    """See to it that the directory holds a store or may hold one.
+
+    Raises `StoreNotFoundError`, or `StoreFormatError` for what is something else; then nothing was written.
+    """
+    if not directory.exists():
+        if not create:
+            raise StoreNotFoundError(f"{location}: there is no directory {directory}", location=location)
+        make_directory(directory)
+        return
+    if not directory.is_dir():
+        raise StoreFormatError(f"{location}: {directory} is a file, and a store is a directory", location=location)
+    if read_manifest(directory, location) or read_manifest(directory, location, NEXT):
+        return
+    foreign = sorted({path.name for path in directory.iterdir()} - _OF_A_CREATION - LEFT_BY_OTHERS)
+    if foreign:
+        raise StoreFormatError(
+            f"{location}: {directory} holds {foreign[0]!r} and no {MANIFEST}: it is neither a Polaris store nor empty",
+            location=location,
+        )
+    if not create:
+        raise StoreNotFoundError(f"{location}: there is no store in {directory}", location=location)
+
+
+def initialise(directory: Path, location: str, head: Head) -> Manifest:
+    """Make an empty store, for the holder of its lock, and return its manifest."""
+    if not (directory / IGNORED).exists():
+        write_file(directory / IGNORED, GITIGNORE.encode())
+    write(directory, Manifest(head=head), Manifest(head=head, generation=1), ())
+    made = finish(directory, location)
+    assert made is not None  # noqa: S101 - it was written one line above
+    return made

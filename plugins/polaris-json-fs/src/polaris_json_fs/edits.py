@@ -1,0 +1,69 @@
+"""A file that is not as the last checkpoint wrote it: what to tell whoever changed it."""
+
+from __future__ import annotations
+
+from itertools import count
+from typing import TYPE_CHECKING
+
+import orjson
+
+from polaris_core import EditConflictError
+from polaris_json_fs.lines import (
+    change_line,
+    edge_line,
+    meta_line,
+    node_line,
+    read_change,
+    read_edge,
+    read_meta,
+    read_node,
+    read_receipt,
+    receipt_line,
+    split_lines,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["edited"]
+
+
+def _edge_again(line: bytes) -> bytes:
+    fields = orjson.loads(line)
+    return edge_line(read_edge(line), fields["source"], fields["target"])
+
+
+_AGAIN: dict[str, Callable[[bytes], bytes]] = {
+    "nodes": lambda line: node_line(read_node(line)),
+    "edges": _edge_again,
+    "changes": lambda line: change_line(read_change(line)),
+    "receipts": lambda line: receipt_line(read_receipt(line)),
+    "meta.jsonl": lambda line: meta_line(read_meta(line)),
+}
+
+
+def _first_strange_line(path: str, data: bytes) -> int | None:
+    """Return the number of the first line that Polaris would have written otherwise, where there is one."""
+    again = _AGAIN[path.partition("/")[0]]
+    for number, line in zip(count(1), split_lines(data), strict=False):
+        try:
+            orjson.loads(line)
+            if again(line) != line + b"\n":
+                return number
+        except (ValueError, KeyError, TypeError):
+            return number
+    return None
+
+
+def edited(location: str, path: str, data: bytes | None, *, waiting: bool) -> EditConflictError:
+    """Return the error for a file that differs from the manifest or is gone; `waiting` tells of a journal beside it."""
+    number = None if data is None else _first_strange_line(path, data)
+    where = path if number is None else f"{path}:{number}"
+    what = "is missing" if data is None else "was changed by something other than Polaris"
+    journal = ", and the journal holds commits that build on what it held" if waiting else ""
+    return EditConflictError(
+        f"{location}: {where} {what}{journal}; bring back what it held (with git: `git checkout -- {path}`), open the"
+        " store, and make the change through Polaris",
+        location=location,
+        where=where,
+    )

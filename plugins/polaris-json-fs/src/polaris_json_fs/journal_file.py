@@ -1,0 +1,104 @@
+"""The journal on the disk: appending so that the outcome is certain, and cutting off what was never committed."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from polaris_core import StoreDamagedError
+from polaris_json_fs.files import sync_directory, write_all
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["JournalFile", "UncertainError"]
+
+
+class UncertainError(Exception):
+    """A frame could neither be written nor taken back; the failed attempt to take it back is the cause."""
+
+
+class JournalFile:
+    """One generation's journal. It is opened when it is first needed and made by the first commit.
+
+    A process that has it open reads it to its end even after a checkpoint by another one has deleted it.
+    """
+
+    def __init__(self, path: Path, location: str, *, write: bool) -> None:
+        self.path = path
+        self._location = location
+        self._flags = (os.O_RDWR if write else os.O_RDONLY) | os.O_CLOEXEC
+        self._descriptor = -1
+
+    def exists(self) -> bool:
+        """Open the file where there is one, and return whether there is."""
+        if self._descriptor < 0:
+            try:
+                self._descriptor = os.open(self.path, self._flags)
+            except FileNotFoundError:
+                return False
+        return True
+
+    def size(self) -> int:
+        """Return the length; 0 where there is no file. Raises `StoreDamagedError` if somebody deleted it."""
+        if not self.exists():
+            return 0
+        state = os.fstat(self._descriptor)
+        if not state.st_nlink:
+            raise StoreDamagedError(
+                f"{self._location}: {self.path.name} was deleted while it was in use",
+                location=self._location,
+                where=self.path.name,
+            )
+        return state.st_size
+
+    def read(self, start: int, end: int) -> bytes:
+        """Return the bytes between two offsets, fewer where the file is shorter."""
+        parts = []
+        while start < end and self.exists():
+            part = os.pread(self._descriptor, min(end - start, 1 << 26), start)
+            if not part:
+                break
+            parts.append(part)
+            start += len(part)
+        return b"".join(parts)
+
+    def append(self, frame: bytes, offset: int, *, sync: bool) -> None:
+        """Write a frame where the committed part ends and, with `sync`, wait until it is on the disk.
+
+        Raises the `OSError` of the failed write or sync once the frame is certain to be gone, else `UncertainError`.
+        """
+        try:
+            new = not self.exists()
+            if new:
+                self._descriptor = os.open(self.path, self._flags | os.O_CREAT, 0o666)
+            write_all(self._descriptor, frame, offset)
+            if sync:
+                os.fdatasync(self._descriptor)
+                if new:
+                    sync_directory(self.path.parent)
+        except BaseException:
+            try:
+                self.cut(offset)
+            except OSError as error:
+                raise UncertainError(str(error)) from error
+            raise
+
+    def cut(self, offset: int) -> None:
+        """Shorten the file, through a new handle: what a handle says after a failed sync is not to be believed."""
+        self.close()
+        if self.exists():
+            os.ftruncate(self._descriptor, offset)
+            os.fsync(self._descriptor)
+
+    def sync(self) -> None:
+        """Wait until everything in the file, and its name, is on the disk."""
+        if self.exists():
+            os.fdatasync(self._descriptor)
+            sync_directory(self.path.parent)
+
+    def close(self) -> None:
+        """Close the file; it opens again when it is needed."""
+        descriptor, self._descriptor = self._descriptor, -1
+        if descriptor >= 0:
+            os.close(descriptor)

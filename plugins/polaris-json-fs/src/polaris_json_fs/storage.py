@@ -1,0 +1,163 @@
+"""`json:` as a storage: every program is one hop to a thread, and what opening has to read is streamed in."""
+
+from __future__ import annotations
+
+import os
+import threading
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import aiofiles
+
+from polaris_core import (
+    EditConflictError,
+    ForkedError,
+    InvalidLocationError,
+    StoreClosedError,
+    StoreReadOnlyError,
+)
+from polaris_core.abc import BlockingStorage
+from polaris_json_fs.faults import translated
+from polaris_json_fs.store import Store
+from polaris_json_fs.worker import Worker
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable, Iterator
+
+    from polaris_core.abc import BlockingSession, Head, Location, StorageOptions
+    from polaris_json_fs.loading import Loading
+    from polaris_json_fs.manifest import Manifest
+
+__all__ = ["JsonStorage"]
+
+T = TypeVar("T")
+
+
+class JsonStorage(BlockingStorage):
+    """A graph in a directory of JSON files, with a journal that makes each commit durable by one append."""
+
+    def __init__(self, location: Location, options: StorageOptions) -> None:
+        """Take a location such as `json:///directory`; raises `InvalidLocationError`."""
+        self._location = str(location)
+        if not location.path or location.host or location.port or location.username:
+            raise InvalidLocationError(
+                f"{self._location} names no directory; write json:///directory or json:////absolute/directory",
+                location=self._location,
+            )
+        if location.options:
+            raise InvalidLocationError(
+                f"{self._location}: json has no option {next(iter(location.options))!r}", location=self._location
+            )
+        if location.graph not in (None, "default"):
+            raise InvalidLocationError(
+                f"{self._location}: a directory holds one graph, called 'default'; use one directory a graph",
+                location=self._location,
+            )
+        self._read_only = options.read_only or location.mode == "ro"
+        self._store = Store(Path.cwd() / location.path, self._location, options, read_only=self._read_only)
+        self._pid = os.getpid()
+        self._workers: tuple[Worker, Worker] | None = None
+        self._checkpoint_posted = False
+        self._stamps: memoryview | None = None
+
+    async def open(self) -> Head:
+        """Open or make the store, recover what a crash left, and return where it stands."""
+        self._workers = Worker("polaris-json-read"), Worker("polaris-json-write")
+        try:
+            return await self._load()
+        except BaseException:
+            self._stop(self._store.release)
+            raise
+
+    async def close(self) -> None:
+        """Bring the readable files up to date and release everything."""
+        if self._workers is None:
+            return
+        if os.getpid() != self._pid:  # the threads stayed in the parent, and so does the store
+            self._workers = None
+            self._store.release()
+            return
+        await self._stop(self._store.close)
+
+    def _stop(self, last: Callable[[], None]) -> asyncio.Future[None]:
+        assert self._workers is not None  # noqa: S101 - both callers have them
+        (reader, writer), self._workers = self._workers, None
+        idle = threading.Event()  # a cancelled caller's read may still be under way
+        reader.post(idle.set)
+        reader.stop()
+        done = writer.run(lambda: last() if idle.wait() else None)
+        writer.stop()
+        return done
+
+    async def _load(self) -> Head:
+        """Load a checkpoint, without the lock: a later one that another process writes meanwhile is loaded in turn."""
+        store, loading, before = self._store, None, None
+        while True:
+            manifest, fresh = await self._call(store.find, write=True)
+            loading = loading or fresh
+            try:
+                await self._stream(loading, manifest)
+            except EditConflictError:
+                if before is not None and before.digest == manifest.digest:
+                    raise
+            else:
+                head = await self._call(partial(store.start, loading, manifest), write=True)
+                if head is not None:
+                    return head
+            before = manifest
+
+    async def _stream(self, loading: Loading, manifest: Manifest) -> None:
+        """Read the files one after the other, the next one while the thread takes in the last."""
+        taking: asyncio.Future[None] | None = None
+        for path in loading.missing(manifest):
+            with translated(self._location):
+                try:
+                    async with aiofiles.open(loading.source(path), "rb") as file:
+                        data: bytes | None = await file.read()
+                except FileNotFoundError:
+                    data = None
+            if taking is not None:
+                await taking
+            taking = self._submit(partial(loading.take, manifest, path, data), write=True)
+        if taking is not None:
+            await taking
+
+    @contextmanager
+    def session(self, *, write: bool) -> Iterator[BlockingSession]:
+        """Return a session on the latest committed state, in a thread."""
+        with self._store.writing() if write else self._store.reading() as session:
+            yield session
+        if write and not self._checkpoint_posted and self._store.due() and self._workers is not None:
+            self._checkpoint_posted = True
+            self._workers[1].post(self._checkpoint)
+
+    def _checkpoint(self) -> None:
+        self._checkpoint_posted = False
+        self._store.checkpoint()
+
+    async def run(self, function: Callable[[], T], *, write: bool) -> T:
+        """Run a function in the thread that reads or in the one that writes."""
+        if write and self._read_only:
+            raise StoreReadOnlyError(f"{self._location} was opened for reading", location=self._location)
+        return await self._call(function, write=write)
+
+    async def _call(self, function: Callable[[], T], *, write: bool) -> T:
+        return await self._submit(function, write=write)
+
+    def _submit(self, function: Callable[[], T], *, write: bool) -> asyncio.Future[T]:
+        if os.getpid() != self._pid:
+            raise ForkedError(f"{self._location} was opened before this process was forked: open it again here")
+        if self._workers is None:
+            raise StoreClosedError(f"{self._location} is closed")
+        return self._workers[write].run(function)
+
+    def stamp(self) -> int | None:
+        """Return how many bytes were ever committed, by any process; None for a copy that nobody opened for writing."""
+        if self._stamps is None:
+            if self._store.counter is None:
+                return None
+            self._stamps = self._store.counter.stamps
+        return self._stamps[0]
