@@ -141,11 +141,16 @@ class Neighbors(Question[Page[Neighbor]]):
                 for edge in edges
                 if edge
             ),
-            cursor_text(attrs.evolve(self, cursor=None), links[-1].id) if len(links) == self.limit else None,
+            cursor_text(self._asked, links[-1].id) if len(links) == self.limit else None,
         )
 
+    @property
+    def _asked(self) -> tuple[object, ...]:
+        """What a cursor belongs to: a page of another size goes on where the one before ended."""
+        return (self.name, self.direction, self.types)
+
     async def _links(self, session: Session, id: int) -> Sequence[Link]:  # noqa: A002
-        after = cursor_after(attrs.evolve(self, cursor=None), self.cursor)
+        after = cursor_after(self._asked, self.cursor)
         return await session.links((id,), self.direction, self.types, self.limit, after)
 
     async def expectations(self, session: Session) -> Sequence[Expect]:
