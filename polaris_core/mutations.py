@@ -226,7 +226,7 @@ class ExpectRevision:
 
 @attrs.frozen
 class ExpectLinks:
-    """No change after `since` created, changed or deleted an edge of this node."""
+    """No change after `since` created, changed or deleted an edge of this node, or gave another node its name."""
 
     name: str = attrs.field(converter=normalize_name)
     since: Cursor = attrs.field(validator=_is_cursor)

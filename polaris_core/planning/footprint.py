@@ -1,7 +1,7 @@
 """What a group of batches could touch, told from the mutations alone.
 
-Renames inside the group join names: after `rename A to B`, an edge of `B` may be an edge of what is stored as `A`. Names that
-a chain of renames joins are *aliases*, and an edge is looked for between all stored nodes that its ends could mean.
+Renames inside the group move names: after `rename A to B`, an edge of `B` is an edge of what is stored as `A`, if that batch is
+accepted. So each name is followed through the group together with the stored names it could stand for.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 import attrs
 
 from polaris_core.limits import Limits
-from polaris_core.model import EdgeKey, Key
+from polaris_core.model import EdgeKey
 from polaris_core.mutations import (
     Batch,
     CreateEdge,
@@ -19,9 +19,10 @@ from polaris_core.mutations import (
     DeleteMeta,
     DeleteNode,
     Emit,
+    Expect,
     ExpectLinks,
     ExpectRevision,
-    ExpectUnchanged,
+    Mutation,
     PatchEdge,
     PutEdge,
     RenameNode,
@@ -36,81 +37,114 @@ _EDGE_MUTATIONS = (CreateEdge, PutEdge, UpsertEdge, PatchEdge, DeleteEdge)
 
 @attrs.frozen
 class Footprint:
-    """What to load: `deleted` maps a node's name to how many of its edges must be seen at most, `links` to change numbers."""
+    """What to load, by the names that are stored: `links` pairs a name with the change number that `ExpectLinks` names.
+
+    `deleted` maps the names of nodes that could be deleted to how many edges decide what becomes of that, not counting those
+    to other nodes of `detached`, which the group could take away first. `most` bounds how many it could take away that way.
+    """
 
     names: tuple[str, ...]
     edges: tuple[EdgeKey, ...]
     deleted: dict[str, int]
-    aliases: dict[str, tuple[str, ...]]
+    detached: frozenset[str]
+    most: int
     meta: tuple[str, ...]
     receipts: tuple[str, ...]
-    links: tuple[ExpectLinks, ...]
-
-    def aliases_of(self, name: str) -> tuple[str, ...]:
-        """Return every name that could mean the same node within the group."""
-        return self.aliases.get(name, (name,))
+    links: tuple[tuple[str, ExpectLinks], ...]
 
 
-def _joined(renames: Iterable[tuple[str, str]]) -> dict[str, tuple[str, ...]]:
-    classes: dict[str, set[str]] = {}
-    for one, other in renames:
-        merged = classes.get(one, {one}) | classes.get(other, {other})
-        for name in merged:
-            classes[name] = merged
-    return {name: tuple(sorted(merged)) for name, merged in classes.items()}
+class _Tracer:
+    """Follows names through a group: `_meanings` maps a name to the stored names it could stand for, itself at first."""
 
+    def __init__(self) -> None:
+        self.names: dict[str, None] = {}
+        self.edges: dict[EdgeKey, None] = {}
+        self.meta: dict[str, None] = {}
+        self.deleted: dict[str, None] = {}
+        self.detached: dict[str, None] = {}
+        self.links: dict[tuple[str, ExpectLinks], None] = {}
+        self.edge_deletes = 0
+        self.detaches = 0
+        self._meanings: dict[str, frozenset[str]] = {}
 
-def footprint(batches: Sequence[Batch], limits: Limits) -> Footprint:
-    """Return what `plan` has to see of the store to decide on these batches."""
-    names: dict[str, None] = {}
-    edges: dict[EdgeKey, None] = {}
-    meta: dict[str, None] = {}
-    renames: list[tuple[str, str]] = []
-    detached: set[str] = set()
-    deleted: dict[str, int] = {}
-    links: list[ExpectLinks] = []
-    edge_deletes = 0
-
-    def touch(key: Key) -> None:
-        if isinstance(key, str):
-            names[key] = None
-        else:
-            edges[key] = names[key.source] = names[key.target] = None
-
-    for batch in batches:
+    def batch(self, batch: Batch) -> None:
+        """Follow one batch: within it every rename before a mutation has happened, after it all of them have or none."""
+        moved: dict[str, frozenset[str]] = {}
         for expect in batch.expect:
-            if isinstance(expect, ExpectRevision):
-                touch(expect.key)
-            elif isinstance(expect, ExpectLinks):
-                names[expect.name] = None
-                links.append(expect)
-            else:
-                assert isinstance(expect, ExpectUnchanged)  # noqa: S101 - told from the head alone
+            self._expect(expect, moved)
         for mutation in batch.mutations:
-            if isinstance(mutation, _EDGE_MUTATIONS):
-                touch(mutation.key)
-                edge_deletes += isinstance(mutation, DeleteEdge)
-            elif isinstance(mutation, (SetMeta, DeleteMeta)):
-                meta[mutation.key] = None
-            elif not isinstance(mutation, Emit):
-                names[mutation.name] = None
-                if isinstance(mutation, RenameNode):
-                    names[mutation.to] = None
-                    renames.append((mutation.name, mutation.to))
-                elif isinstance(mutation, DeleteNode):
-                    deleted[mutation.name] = 0
-                    if mutation.detach:
-                        detached.add(mutation.name)
-    aliases = _joined(renames)
-    for name in deleted:
-        # Without detach one edge more than the group could delete by itself decides; with it, one more than may be deleted.
-        deleted[name] = limits.commit_records + 1 if name in detached else edge_deletes + 1
+            self._mutation(mutation, moved)
+        for name, meanings in moved.items():
+            self._meanings[name] = self._stored(name, {}) | meanings
+
+    def _stored(self, name: str, moved: dict[str, frozenset[str]]) -> frozenset[str]:
+        meanings = moved.get(name)
+        if meanings is None:
+            meanings = self._meanings.get(name)
+        return frozenset((name,)) if meanings is None else meanings
+
+    def _expect(self, expect: Expect, moved: dict[str, frozenset[str]]) -> None:
+        if isinstance(expect, ExpectRevision):
+            if isinstance(expect.key, EdgeKey):
+                self._edge(expect.key, moved)
+            else:
+                self.names[expect.key] = None
+        elif isinstance(expect, ExpectLinks):
+            self.names[expect.name] = None
+            self.links.update(((stored, expect), None) for stored in self._stored(expect.name, moved))
+
+    def _edge(self, key: EdgeKey, moved: dict[str, frozenset[str]]) -> None:
+        self.names[key.source] = self.names[key.target] = None
+        targets = self._stored(key.target, moved)
+        for source in self._stored(key.source, moved):
+            self.edges.update((EdgeKey(source, key.type, target), None) for target in targets)
+
+    def _mutation(self, mutation: Mutation, moved: dict[str, frozenset[str]]) -> None:
+        if isinstance(mutation, _EDGE_MUTATIONS):
+            self._edge(mutation.key, moved)
+            self.edge_deletes += isinstance(mutation, DeleteEdge)
+        elif isinstance(mutation, (SetMeta, DeleteMeta)):
+            self.meta[mutation.key] = None
+        elif not isinstance(mutation, Emit):
+            self.names[mutation.name] = None
+            if isinstance(mutation, RenameNode):
+                self._rename(mutation, moved)
+            elif isinstance(mutation, DeleteNode):
+                stored = dict.fromkeys(self._stored(mutation.name, moved))
+                self.deleted.update(stored)
+                if mutation.detach:
+                    self.detached.update(stored)
+                    self.detaches += 1
+
+    def _rename(self, mutation: RenameNode, moved: dict[str, frozenset[str]]) -> None:
+        self.names[mutation.to] = None
+        if mutation.to != mutation.name:
+            moved[mutation.to] = self._stored(mutation.name, moved)
+            moved[mutation.name] = frozenset()
+
+
+def footprint(batches: Iterable[Batch], limits: Limits) -> Footprint:
+    """Return what `plan` has to see of the store to decide on these batches."""
+    batches = tuple(batches)
+    traced = _Tracer()
+    for batch in batches:
+        traced.batch(batch)
+    # One edge more than the group could delete by itself decides on a plain deletion; on detaching, one more than that and
+    # what one commit may hold.
     return Footprint(
-        names=tuple(names),
-        edges=tuple(edges),
-        deleted=deleted,
-        aliases=aliases,
-        meta=tuple(meta),
-        receipts=tuple(dict.fromkeys(batch.key for batch in batches if batch.key is not None)),
-        links=tuple(links),
+        names=tuple(traced.names),
+        edges=tuple(traced.edges),
+        deleted={
+            name: traced.edge_deletes + 1 + (limits.commit_records if name in traced.detached else 0)
+            for name in traced.deleted
+        },
+        detached=frozenset(traced.detached),
+        most=traced.detaches * limits.commit_records,
+        meta=tuple(traced.meta),
+        receipts=_receipts(batches),
+        links=tuple(traced.links),
     )
+
+
+def _receipts(batches: Sequence[Batch]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(batch.key for batch in batches if batch.key is not None))

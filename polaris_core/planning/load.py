@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import product
 
 import attrs
 
 from polaris_core.limits import Limits
 from polaris_core.mutations import Batch
 from polaris_core.planning.footprint import Footprint, footprint
-from polaris_core.records import EdgeRecord, Head, MetaRecord, NodeRecord, Receipt, Session
+from polaris_core.records import EdgeRecord, Head, Link, MetaRecord, NodeRecord, Receipt, Session
 
 __all__ = ["Current", "load"]
 
 _PAGE = 1_000
+_TAKES_NAME = ("node.created", "node.renamed")
 
 
 @attrs.frozen
@@ -60,20 +60,19 @@ async def load(session: Session, batches: Sequence[Batch], limits: Limits) -> Cu
 async def _edges(
     session: Session, wanted: Footprint, nodes: dict[str, NodeRecord]
 ) -> tuple[dict[tuple[int, str, int], EdgeRecord], dict[int, str], frozenset[int]]:
-    def ids(name: str) -> list[int]:
-        return [nodes[alias].id for alias in wanted.aliases_of(name) if alias in nodes]
-
-    refs: dict[int | tuple[int, str, int], None] = {}
-    for key in wanted.edges:
-        for source, target in product(ids(key.source), ids(key.target)):
-            refs[source, key.type, target] = None
+    refs: dict[int | tuple[int, str, int], None] = {
+        (nodes[key.source].id, key.type, nodes[key.target].id): None
+        for key in wanted.edges
+        if key.source in nodes and key.target in nodes
+    }
+    detached = {nodes[name].id for name in wanted.detached if name in nodes}
     cut = set()
-    for name, most in wanted.deleted.items():
-        for id in ids(name):  # noqa: A001
-            links = await session.links((id,), "both", None, most, 0)
+    for name, decisive in wanted.deleted.items():
+        if name in nodes:
+            links, more = await _links(session, nodes[name].id, decisive, wanted.most, detached)
             refs.update((link.id, None) for link in links)
-            if len(links) >= most:
-                cut.add(id)
+            if more:
+                cut.add(nodes[name].id)
     records = await session.edges(tuple(refs)) if refs else ()
     edges = {(record.source, record.type, record.target): record for record in records if record}
     names = {record.id: record.name for record in nodes.values()}
@@ -83,24 +82,41 @@ async def _edges(
     return edges, names, frozenset(cut)
 
 
+async def _links(
+    session: Session,
+    id: int,
+    decisive: int,
+    most: int,
+    detached: set[int],
+) -> tuple[list[Link], bool]:
+    """Load a node's links until so many are there that the group cannot delete them all, or there are no more."""
+    links: list[Link] = []
+    lasting = 0
+    while lasting < decisive and len(links) < decisive + most:
+        limit = max(decisive - lasting, _PAGE if links else 1)
+        page = await session.links((id,), "both", None, limit, links[-1].id if links else 0)
+        links += page
+        lasting += sum(not detached & {link.source, link.target} - {id} for link in page)
+        if len(page) < limit:
+            return links, False
+    return links, True
+
+
 async def _touched(
     session: Session, wanted: Footprint, nodes: dict[str, NodeRecord], head: Head
 ) -> dict[tuple[int, int], bool]:
     touched = {}
-    for expect in wanted.links:
+    for name, expect in wanted.links:
         since = expect.since.seq
-        if expect.since[:2] != (head.store, head.epoch) or not head.floor <= since <= head.seq:
-            continue
-        for alias in wanted.aliases_of(expect.name):
-            if alias in nodes:
-                id = nodes[alias].id  # noqa: A001
-                touched[id, since] = await _edge_changed(session, id, since)
+        if name in nodes and expect.since[:2] == (head.store, head.epoch) and head.floor <= since:
+            id = nodes[name].id
+            touched[id, since] = since < head.seq and await _edge_changed(session, id, since)
     return touched
 
 
-async def _edge_changed(session: Session, id: int, since: int) -> bool:  # noqa: A002
+async def _edge_changed(session: Session, id: int, since: int) -> bool:
     while changes := await session.changes(since, _PAGE, id):
-        if any(id in (change.source, change.target) for change in changes):
+        if any(id in (change.source, change.target) or change.kind in _TAKES_NAME for change in changes):
             return True
         since = changes[-1].seq
     return False

@@ -99,9 +99,7 @@ class _Decision:
             working.rewind(start)
             return error
         if batch.key is not None:
-            working.put_receipt(
-                Receipt(batch.key, digest, self.first, working.seq, self.micros, receipt_body(results))
-            )
+            working.put_receipt(Receipt(batch.key, digest, self.first, working.seq, self.micros, receipt_body(results)))
         return Commit(self.first, working.seq, self.time, results)
 
     def _repeated(self, receipt: Receipt, digest: str) -> Commit:
@@ -131,7 +129,9 @@ class _Decision:
                 )
             return
         head, since = self.working.current.head, expect.since
-        same_history = since.store == head.store and since.epoch == head.epoch and head.floor <= since.seq
+        same_history = (
+            since.store == head.store and since.epoch == head.epoch and head.floor <= since.seq <= self.working.seq
+        )
         if isinstance(expect, ExpectLinks):
             state = self.working.node(expect.name)
             if same_history and state and not self.working.links_moved_after(state.record.id, since.seq):
@@ -200,11 +200,13 @@ class _Decision:
     def _observed(self, before: tuple[Observation, ...], new: Sequence[Observation]) -> tuple[Observation, ...]:
         known = {observation.text for observation in before}
         return before + tuple(
-            item if item.recorded_at else attrs.evolve(item, recorded_at=self.time) for item in new if item.text not in known
+            item if item.recorded_at else attrs.evolve(item, recorded_at=self.time)
+            for item in new
+            if item.text not in known
         )
 
-    def _create_node(self, name: str, type: str, attributes: Any, observed: Sequence[Observation]) -> Result:  # noqa: A002
-        id, revision = self.working.new_id(), self.working.seq + 1  # noqa: A001
+    def _create_node(self, name: str, type: str, attributes: Any, observed: Sequence[Observation]) -> Result:
+        id, revision = self.working.new_id(), self.working.seq + 1
         provenance = Provenance(1, revision, self.time, self.time, self.author)
         node = trusted_node(name, type, attributes, self._observed((), observed), provenance)
         state = self._store_node(id, node, revision)
@@ -212,10 +214,14 @@ class _Decision:
         return Result("created", name, id, revision, node)
 
     def _update_node(
-        self, state: NodeState, type: str, attributes: Any, observed: tuple[Observation, ...]  # noqa: A002
+        self,
+        state: NodeState,
+        type: str,
+        attributes: Any,
+        observed: tuple[Observation, ...],
     ) -> Result:
         before = state.node
-        id = state.record.id  # noqa: A001
+        id = state.record.id
         forward = attributes_delta(before.attributes, attributes) | observations_delta(before.observations, observed)  # type: ignore[arg-type]
         backward = attributes_delta(attributes, before.attributes) | observations_delta(observed, before.observations)  # type: ignore[arg-type]
         if type != before.type:
@@ -225,14 +231,12 @@ class _Decision:
         provenance = self._next(before.provenance)
         node = trusted_node(before.name, type, attributes, observed, provenance)
         self._store_node(id, node, provenance.revision)
-        self._change(
-            "node.updated", id, node.name, {"patch": forward, "undo": backward, "version": provenance.version}
-        )
+        self._change("node.updated", id, node.name, {"patch": forward, "undo": backward, "version": provenance.version})
         return Result("updated", node.name, id, provenance.revision, node)
 
     def _rename(self, mutation: RenameNode) -> Result:
         state = self.working.node(mutation.name) or _node_not_found(mutation.name)
-        before, id = state.node, state.record.id  # noqa: A001
+        before, id = state.node, state.record.id
         if mutation.to == mutation.name:
             return Result("unchanged", mutation.name, id, state.record.revision, before)
         if self.working.node(mutation.to):
@@ -254,16 +258,18 @@ class _Decision:
             if mutation.missing_ok:
                 return Result("absent", mutation.name, 0, 0)
             _node_not_found(mutation.name)
-        id = state.record.id  # noqa: A001
+        id = state.record.id
         edges = sorted(
             (edge for triple in self.working.incident(id) if (edge := self.working.edge(triple))),
             key=lambda edge: edge.record.id,
         )
         if edges and not mutation.detach:
             raise NodeHasEdgesError(
-                f"node {mutation.name!r} has edges; delete them first, or detach it", key=mutation.name, edges=len(edges)
+                f"node {mutation.name!r} has edges; delete them first, or detach it",
+                key=mutation.name,
+                edges=len(edges),
             )
-        if mutation.detach and id in self.working.current.cut:
+        if mutation.detach and id in self.working.current.cut:  # so what is known already passes the limit
             self._limit("commit_records", len(edges) + 1, self.limits.commit_records)
         for edge in edges:
             self._remove_edge(edge)
@@ -272,7 +278,7 @@ class _Decision:
         self._change("node.deleted", id, mutation.name, {"type": state.node.type, "record": state.record.body})
         return Result("deleted", mutation.name, id, self.working.seq)
 
-    def _store_node(self, id: int, node: Node, revision: int) -> NodeState:  # noqa: A002
+    def _store_node(self, id: int, node: Node, revision: int) -> NodeState:
         self._count()
         self._limit("observations", len(node.observations), self.limits.observations)
         state = self.working.put_node(id, node, revision)
@@ -288,7 +294,7 @@ class _Decision:
         if state is None:
             if isinstance(mutation, PatchEdge):
                 _edge_not_found(key)
-            id, revision = self.working.new_id(), self.working.seq + 1  # noqa: A001
+            id, revision = self.working.new_id(), self.working.seq + 1
             edge = trusted_edge(key, mutation.attributes, Provenance(1, revision, self.time, self.time, self.author))
             body = self._store_edge(id, triple, edge, revision).record.body
             self._change("edge.created", id, key, {"record": body}, triple[0], triple[2])
@@ -303,7 +309,7 @@ class _Decision:
                 after = FrozenDict({**before, **mutation.attributes})
             case PatchEdge(patch=patch):
                 after = patched(FrozenDict(before), patch)
-        id = state.record.id  # noqa: A001
+        id = state.record.id
         if same(before, after):
             edge = trusted_edge(key, before, state.edge.provenance)  # type: ignore[arg-type]
             return Result("unchanged", key, id, state.record.revision, edge)
@@ -318,7 +324,7 @@ class _Decision:
         self._change("edge.updated", id, key, delta, triple[0], triple[2])
         return Result("updated", key, id, provenance.revision, edge)
 
-    def _store_edge(self, id: int, triple: tuple[int, str, int], edge: Any, revision: int) -> EdgeState:  # noqa: A002
+    def _store_edge(self, id: int, triple: tuple[int, str, int], edge: Any, revision: int) -> EdgeState:
         self._count()
         state = self.working.put_edge(id, triple, edge, revision)
         self._bound(state.record.body)
@@ -371,7 +377,13 @@ class _Decision:
         self._limit("record_bytes", len(body) if body.isascii() else len(body.encode()), self.limits.record_bytes)
 
     def _change(
-        self, kind: str, id: int, key: str | EdgeKey | None, data: dict[str, Any], source: int = 0, target: int = 0  # noqa: A002
+        self,
+        kind: str,
+        id: int,
+        key: str | EdgeKey | None,
+        data: dict[str, Any],
+        source: int = 0,
+        target: int = 0,
     ) -> None:
         body = change_body(key, self.time, self.author, data)
         self.working.append(kind, id, body, self.first, source, target)

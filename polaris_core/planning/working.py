@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from polaris_core.codec import body_of_edge, body_of_node, decode_edge, decode_node
-from polaris_core.model import Edge, EdgeKey, Node
+from polaris_core.errors import StoreDamagedError
+from polaris_core.model import Edge, Node
 from polaris_core.planning.load import Current
 from polaris_core.records import ChangeRecord, EdgeRecord, MetaRecord, NodeRecord, Receipt
 
@@ -49,7 +50,7 @@ class Working:
         self._names = dict(current.names)
         self._meta: dict[str, MetaRecord | None] = {}
         self._receipts: dict[str, Receipt] = {}
-        self._moved: dict[int, int] = {}  # node id -> the number of the last change in this group that touched its edges
+        self._moved: dict[int, int] = {}  # node id -> the last change here that touched its edges or brought its name
         self._log: list[tuple[dict[Any, Any], Any, Any]] = []
 
     # --- one batch ------------------------------------------------------------------------------------------------
@@ -81,7 +82,7 @@ class Working:
 
     def node(self, name: str) -> NodeState | None:
         """Return the node of this name as it stands."""
-        id = self._ids.get(name)  # noqa: A001
+        id = self._ids.get(name)
         if id is None:
             return None
         if id in self._nodes:
@@ -101,11 +102,14 @@ class Working:
         self._edges[triple] = state
         return state
 
-    def name(self, id: int) -> str:  # noqa: A002
+    def name(self, id: int) -> str:
         """Return a node's name as it stands."""
-        return self._names[id]
+        try:
+            return self._names[id]
+        except KeyError:
+            raise StoreDamagedError(f"an edge ends in node {id}, which does not exist", where=f"node {id}") from None
 
-    def incident(self, id: int) -> tuple[Triple, ...]:  # noqa: A002
+    def incident(self, id: int) -> tuple[Triple, ...]:
         """Return the edges of a node that are known, oldest first."""
         return tuple(self._incident.get(id, ()))
 
@@ -117,9 +121,11 @@ class Working:
         """Return a record beside the graph as it stands."""
         return self._meta[key] if key in self._meta else self.current.meta.get(key)
 
-    def links_moved_after(self, id: int, since: int) -> bool:  # noqa: A002
-        """Return whether an edge of this node was changed after a change number, stored or in this group."""
-        return self._moved.get(id, 0) > since or self.current.touched.get((id, since), True)
+    def links_moved_after(self, id: int, since: int) -> bool:
+        """Return whether after a change number, stored or in this group, an edge of this node changed or its name came."""
+        if self._moved.get(id, 0) > since:
+            return True
+        return id < self.current.head.next_id and self.current.touched.get((id, since), True)
 
     # --- writing --------------------------------------------------------------------------------------------------
 
@@ -128,7 +134,7 @@ class Working:
         self.next_id += 1
         return self.next_id - 1
 
-    def put_node(self, id: int, node: Node, revision: int) -> NodeState:  # noqa: A002
+    def put_node(self, id: int, node: Node, revision: int) -> NodeState:
         """Write a node under its id; a name that differs from before is a rename."""
         state = NodeState(NodeRecord(id, node.name, node.type, revision, body_of_node(node)), node)
         before = self._names.get(id)
@@ -137,16 +143,17 @@ class Working:
                 self._write(self._ids, before, _MISSING)
             self._write(self._ids, node.name, id)
             self._write(self._names, id, node.name)
+            self._write(self._moved, id, revision)
         self._write(self._nodes, id, state)
         return state
 
-    def delete_node(self, id: int) -> None:  # noqa: A002
+    def delete_node(self, id: int) -> None:
         """Take a node away; its edges must be gone."""
         self._write(self._ids, self._names[id], _MISSING)
         self._write(self._names, id, _MISSING)
         self._write(self._nodes, id, None)
 
-    def put_edge(self, id: int, triple: Triple, edge: Edge, revision: int) -> EdgeState:  # noqa: A002
+    def put_edge(self, id: int, triple: Triple, edge: Edge, revision: int) -> EdgeState:
         """Write an edge under its id."""
         source, type_, target = triple
         state = EdgeState(EdgeRecord(id, source, type_, target, revision, body_of_edge(edge)), edge)
@@ -171,7 +178,7 @@ class Working:
         """Write down what a batch with an idempotency key answered."""
         self._write(self._receipts, receipt.key, receipt)
 
-    def append(self, kind: str, id: int, body: str, commit: int, source: int = 0, target: int = 0) -> None:  # noqa: A002
+    def append(self, kind: str, id: int, body: str, commit: int, source: int = 0, target: int = 0) -> None:
         """Append the next change; its number is `seq` plus one, which becomes the new `seq`."""
         self.seq += 1
         self.changes.append(ChangeRecord(self.seq, commit, kind, id, source, target, body))
@@ -182,7 +189,7 @@ class Working:
         """Return the rows to delete and to put, as fields of a `CommitPlan`: only what differs from what was loaded."""
         stored_edges = {record.id: record for record in self.current.edges.values()}
         put_nodes, delete_nodes, renamed = [], [], []
-        for id, state in self._nodes.items():  # noqa: A001
+        for id, state in self._nodes.items():
             stored = self._stored.get(id)
             if state is None:
                 if stored is not None:
