@@ -249,7 +249,7 @@ def receipt_results(body: str) -> tuple[Result, ...]:
     """Return the results that a receipt kept, without values."""
     return tuple(
         Result(cast("Status", status), EdgeKey(*key) if isinstance(key, list) else key, id, revision)
-        for status, key, id, revision in loads(body)  # noqa: A001
+        for status, key, id, revision in loads(body)
     )
 
 

@@ -46,7 +46,7 @@ class EdgeKey(NamedTuple):
     target: str
 
     @classmethod
-    def of(cls, source: str, type: str, target: str) -> EdgeKey:  # noqa: A002 - the field's own name
+    def of(cls, source: str, type: str, target: str) -> EdgeKey:
         """Return the key with its parts normalised; raise `InvalidNameError` when one cannot be a name."""
         return cls(normalize_name(source), normalize_type(type), normalize_name(target))
 

@@ -58,8 +58,10 @@ def _equal(one: Any, other: Any) -> bool:
 
 @attrs.frozen(kw_only=True)
 class NodeFilter:
-    """Nodes that satisfy everything given: `type`; `prefix` of the name; `where`, values that attributes at paths are equal
-    to; `text`, found anywhere in the name or an observation without regard to case.
+    """Nodes that satisfy everything given.
+
+    `type` is theirs, `prefix` begins their names, `where` maps paths to the values that their attributes have there, `text` is found
+    in the name or an observation without regard to case.
     """
 
     type: str | None = attrs.field(default=None, converter=attrs.converters.optional(normalize_type))
@@ -72,7 +74,7 @@ class NodeFilter:
         """Whether more than a record's name and type decides."""
         return bool(self.where) or self.text is not None
 
-    def admits(self, name: str, type: str) -> bool:  # noqa: A002
+    def admits(self, name: str, type: str) -> bool:
         """Return whether a name and type may belong to a match."""
         return (self.type is None or type == self.type) and (self.prefix is None or name.startswith(self.prefix))
 

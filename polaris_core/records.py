@@ -189,7 +189,7 @@ class Session(Protocol):
         """Return the records beside the graph with these keys."""
         ...
 
-    async def changes(self, after: int, limit: int, id: int | None) -> Sequence[ChangeRecord]:  # noqa: A002
+    async def changes(self, after: int, limit: int, id: int | None) -> Sequence[ChangeRecord]:
         """Return the changes after a number, in order; with `id`, which is at least 1, those whose id, source or target it is.
 
         Whether the number lies below the head's `floor` is for the program to ask.

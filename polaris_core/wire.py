@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, TypeVar, get_args
+from typing import Any, TypeVar, cast, get_args
 
 import cattrs
 import cattrs.v
@@ -150,7 +150,7 @@ def _tagged(converter: cattrs.Converter, union: Any, tag: str) -> None:
         return converter.structure({key: item for key, item in value.items() if key != tag}, members[name])
 
     def members_from(value: Any, type_: Any) -> tuple[Any, ...]:
-        return everything(_list_from(value), type_)
+        return cast("tuple[Any, ...]", everything(_list_from(value), type_))
 
     converter.register_structure_hook_func(lambda kind: kind == union, member_from)
     everything = converter.get_structure_hook(tuple[union, ...])

@@ -1,4 +1,4 @@
-"""What a plugin implements and what it calls. Nothing else of the core is for plugins, and nothing is imported before it is named."""
+"""What a plugin implements and what it calls. Nothing is imported before it is named."""
 
 from __future__ import annotations
 

@@ -53,7 +53,8 @@ def _unique() -> str:
 class StorageOptions:
     """How a store is opened.
 
-    `create` makes one where there is none; `read_only` is also set where the location's mode is `ro`; `durability` is `power` (an acknowledged commit survives power loss) or `process`
+    `create` makes one where there is none; `read_only` is also set where the location's mode is `ro`. `durability` is
+    `power` (an acknowledged commit survives power loss) or `process`
     (it survives the death of the process); `busy_seconds` is how long to wait for another process. `now` gives microseconds
     since 1970 UTC and `unique` a new text of hexadecimal digits; both are handed in so that a run can be replayed.
     """
@@ -118,18 +119,47 @@ class Storage(ABC):
 class BlockingSession(Protocol):
     """A session as synchronous code: the methods of `Session`, with the same meaning, and `store`."""
 
-    def head(self) -> Head: ...
-    def nodes(self, refs: Sequence[NodeRef]) -> Sequence[NodeRecord | None]: ...
-    def edges(self, refs: Sequence[EdgeRef]) -> Sequence[EdgeRecord | None]: ...
+    def head(self) -> Head:
+        """As `Session.head`."""
+        ...
+
+    def nodes(self, refs: Sequence[NodeRef]) -> Sequence[NodeRecord | None]:
+        """As `Session.nodes`."""
+        ...
+
+    def edges(self, refs: Sequence[EdgeRef]) -> Sequence[EdgeRecord | None]:
+        """As `Session.edges`."""
+        ...
+
     def links(
         self, ids: Sequence[int], direction: Direction, types: Sequence[str] | None, limit: int, after: int
-    ) -> Sequence[Link]: ...
-    def scan(self, kind: Literal["node", "edge"], after: int, limit: int) -> Sequence[Any]: ...
-    def keys(self, kind: KeyKind, after: str, limit: int) -> Sequence[str]: ...
-    def meta(self, keys: Sequence[str]) -> Sequence[MetaRecord | None]: ...
-    def changes(self, after: int, limit: int, id: int | None) -> Sequence[ChangeRecord]: ...  # noqa: A002
-    def receipts(self, keys: Sequence[str]) -> Sequence[Receipt | None]: ...
-    def counts(self) -> tuple[int, int]: ...
+    ) -> Sequence[Link]:
+        """As `Session.links`."""
+        ...
+
+    def scan(self, kind: Literal["node", "edge"], after: int, limit: int) -> Sequence[Any]:
+        """As `Session.scan`."""
+        ...
+
+    def keys(self, kind: KeyKind, after: str, limit: int) -> Sequence[str]:
+        """As `Session.keys`."""
+        ...
+
+    def meta(self, keys: Sequence[str]) -> Sequence[MetaRecord | None]:
+        """As `Session.meta`."""
+        ...
+
+    def changes(self, after: int, limit: int, id: int | None) -> Sequence[ChangeRecord]:
+        """As `Session.changes`."""
+        ...
+
+    def receipts(self, keys: Sequence[str]) -> Sequence[Receipt | None]:
+        """As `Session.receipts`."""
+        ...
+
+    def counts(self) -> tuple[int, int]:
+        """As `Session.counts`."""
+        ...
 
     def store(self, plan: CommitPlan) -> None:
         """Write a plan; called at most once, in a session opened for writing, as the last thing."""
@@ -167,7 +197,7 @@ class _Awaited:
     async def meta(self, keys: Sequence[str]) -> Sequence[MetaRecord | None]:
         return self._session.meta(keys)
 
-    async def changes(self, after: int, limit: int, id: int | None) -> Sequence[ChangeRecord]:  # noqa: A002
+    async def changes(self, after: int, limit: int, id: int | None) -> Sequence[ChangeRecord]:
         return self._session.changes(after, limit, id)
 
     async def receipts(self, keys: Sequence[str]) -> Sequence[Receipt | None]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import attrs
 
 from polaris_core.errors import PluginSpecificationError
-from polaris_core.values import FrozenDict, freeze_object
+from polaris_core.values import freeze_object
 
 if TYPE_CHECKING:
     from polaris_core.graph import (
@@ -65,8 +65,8 @@ class Tool:
     name: str
     title: str
     description: str
-    input_schema: FrozenDict = attrs.field(converter=freeze_object, validator=_closed)
-    output_schema: FrozenDict | None = attrs.field(default=None, converter=attrs.converters.optional(freeze_object))
+    input_schema: Mapping[str, Any] = attrs.field(converter=freeze_object, validator=_closed)
+    output_schema: Mapping[str, Any] | None = attrs.field(default=None, converter=attrs.converters.optional(freeze_object))
     handler: Callable[[ToolContext, Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
     read_only: bool = False
     destructive: bool = False

@@ -61,7 +61,7 @@ class Subscription:
         self._idle = asyncio.Event()
         self._task = asyncio.get_running_loop().create_task(self._follow(), name=f"polaris-subscription-{pattern}")
 
-    def matches(self, type: str) -> bool:  # noqa: A002
+    def matches(self, type: str) -> bool:
         """Return whether events of this type are handled: `*` is every type, `node.*` every one that starts with `node.`."""
         if self.pattern.endswith("*"):
             return type.startswith(self.pattern[:-1])
@@ -158,17 +158,17 @@ class EventBus:
             await asyncio.shield(self._opening)
             await self.log.close()
 
-    def require(self, type: str, schema: Mapping[str, Any]) -> None:  # noqa: A002
+    def require(self, type: str, schema: Mapping[str, Any]) -> None:
         """Refuse from now on to publish events of a type whose data does not satisfy a JSON Schema."""
         self._schemas[type] = Schema(schema)
 
     async def publish(
         self,
-        type: str,  # noqa: A002
+        type: str,
         data: Any = None,
         *,
         subject: str | None = None,
-        id: str | None = None,  # noqa: A002
+        id: str | None = None,
         source: str | None = None,
     ) -> Event:
         """Append an event to the log and return it once it is durable; subscribers handle it after that.
@@ -197,7 +197,7 @@ class EventBus:
             subscription.wake()
         return [attrs.evolve(event, position=position) for event, position in zip(events, positions, strict=True)]
 
-    async def subscribe(self, type: str, handler: Handler) -> Subscription:  # noqa: A002
+    async def subscribe(self, type: str, handler: Handler) -> Subscription:
         """Call `async def handler(event)` for every event of a type published from now on; `*` and `node.*` are patterns."""
         await self._open()
         subscription = Subscription(self, type, handler, await self.log.last())
@@ -211,7 +211,7 @@ class EventBus:
 
     async def replay(
         self,
-        type: str | None = None,  # noqa: A002
+        type: str | None = None,
         *,
         after: int = 0,
         subject: str | None = None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
-from functools import wraps
+from functools import update_wrapper
 from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
@@ -52,11 +52,10 @@ def _verb(
 ) -> Callable[Concatenate[BlockingGraph, P], T]:
     """Return a verb of `Graph` as a blocking method of the same signature."""
 
-    @wraps(verb)
-    def blocking(self: BlockingGraph, *args: P.args, **kwargs: P.kwargs) -> T:
+    def blocking(self: BlockingGraph, /, *args: P.args, **kwargs: P.kwargs) -> T:
         return self._thread.call(verb(self._graph, *args, **kwargs))
 
-    return blocking
+    return update_wrapper(blocking, verb)
 
 
 def _stream(
@@ -64,8 +63,7 @@ def _stream(
 ) -> Callable[Concatenate[BlockingGraph, P], Iterator[T]]:
     """Return an asynchronous iterator of `Graph` as a blocking one."""
 
-    @wraps(verb)
-    def blocking(self: BlockingGraph, *args: P.args, **kwargs: P.kwargs) -> Iterator[T]:
+    def blocking(self: BlockingGraph, /, *args: P.args, **kwargs: P.kwargs) -> Iterator[T]:
         items = verb(self._graph, *args, **kwargs)
 
         async def following() -> tuple[T] | None:
@@ -77,7 +75,7 @@ def _stream(
         while (item := self._thread.call(following())) is not None:
             yield item[0]
 
-    return blocking
+    return update_wrapper(blocking, verb)
 
 
 class BlockingGraph:
@@ -142,11 +140,10 @@ async def _awaited(opening: Awaitable[T]) -> T:
 
 
 def _opened(opening: Callable[P, Opening]) -> Callable[P, BlockingGraph]:
-    @wraps(opening)
     def blocking(*args: P.args, **kwargs: P.kwargs) -> BlockingGraph:
         return BlockingGraph(opening(*args, **kwargs))
 
-    return blocking
+    return update_wrapper(blocking, opening)
 
 
 open_graph_blocking = _opened(open_graph)

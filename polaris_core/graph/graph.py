@@ -73,7 +73,7 @@ class Graph(Verbs):
     async def commit(self, batch: Batch | Mutation | Sequence[Mutation]) -> Commit:
         """Apply one batch, or mutations as one, and return what it did; raises the error that refused it."""
         try:
-            return await self.service.commit(batch if isinstance(batch, Batch) else Batch(batch))  # type: ignore[arg-type]
+            return await self.service.commit(batch if isinstance(batch, Batch) else Batch(batch))
         except NodeNotFoundError as error:
             raise await self._explained(error) from None
 

@@ -23,7 +23,9 @@ async def near_names(session: Session, name: str) -> tuple[str, ...]:
         if case not in ("", name)
     ]
     found = [record.name for record in await session.nodes(cases) if record] if cases else []
-    window = list(dict.fromkeys([other for start in _starts(name) for other in await session.keys("node", start, _WINDOW)]))
+    window = list(
+        dict.fromkeys([other for start in _starts(name) for other in await session.keys("node", start, _WINDOW)])
+    )
     close = difflib.get_close_matches(name, window, _MOST, 0.6)
     longer = [other for other in window if len(name) >= 3 and other.casefold().startswith(name.casefold())]  # noqa: PLR2004
     return tuple(dict.fromkeys((*found, *close, *longer)))[:_MOST]

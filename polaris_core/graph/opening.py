@@ -10,6 +10,7 @@ from polaris_core.abc.cache import CacheOptions
 from polaris_core.abc.location import Location
 from polaris_core.abc.plugins import Plugins
 from polaris_core.abc.storage import StorageOptions
+from polaris_core.config import Settings
 from polaris_core.graph.graph import Graph
 from polaris_core.limits import Limits
 from polaris_core.registry import default
@@ -56,16 +57,17 @@ def open_graph(
 ) -> Opening:
     """Open the graph at a URL such as `sqlite:///kg.db`, `json:///directory` or `memory:`.
 
-    `cache` names the cache for nodes, None for none. `create` makes a store where there is none; `durability` is `power` or `process`; `busy_seconds` is how long to wait for
-    another process. `options` sets all of these at once, with the clock. `plugins` says where backends are looked for, the installed ones
-    by default. Raises `InvalidLocationError`, `PluginNotFoundError` with the backends there are, or a `StoreUnavailableError`.
+    `cache` names the cache for nodes, None for none. `create` makes a store where there is none; `durability` is `power` or
+    `process`; `busy_seconds` is how long to wait for another process. `options` sets the three at once, with the clock.
+    `plugins` says where backends are looked for, among the installed ones by default. Raises `InvalidLocationError`, `PluginNotFoundError` with the backends there are, or a `StoreUnavailableError`.
     """
     location = Location.parse(url)
+    told = Settings(durability=durability, busy_seconds=busy_seconds).for_url(url)
     settings = options or StorageOptions(
         create=create,
         read_only=read_only or location.mode == "ro",
-        durability=durability,
-        busy_seconds=busy_seconds,
+        durability=told.durability,
+        busy_seconds=told.busy_seconds,
     )
     installed = plugins or default()
     return Opening(

@@ -85,7 +85,7 @@ class Overlay:
     async def scan(self, kind: Literal["node", "edge"], after: int, limit: int) -> Sequence[Any]:
         """Return records as they will be."""
         rows: list[Any] = []
-        written: dict[int, Any] = self._nodes if kind == "node" else self._edges  # type: ignore[assignment]
+        written: dict[int, Any] = self._nodes if kind == "node" else self._edges
         gone, at = (self._no_nodes if kind == "node" else self._no_edges), after
         while len(rows) < limit and (page := await self._session.scan(kind, at, limit)):
             rows.extend(written.get(row.id, row) for row in page if row.id not in gone)
@@ -94,7 +94,7 @@ class Overlay:
 
     def _new(self, written: dict[int, Any], after: int) -> list[Any]:
         first = self._plan.expected.next_id
-        return [written[id] for id in sorted(written) if id >= first and id > after]  # noqa: A001
+        return [written[id] for id in sorted(written) if id >= first and id > after]
 
     async def keys(self, kind: KeyKind, after: str, limit: int) -> Sequence[str]:
         """Return names and keys as they will be."""
@@ -137,7 +137,7 @@ class Overlay:
             for key, record in zip(keys, stored, strict=True)
         ]
 
-    async def changes(self, after: int, limit: int, id: int | None) -> Sequence[ChangeRecord]:  # noqa: A002
+    async def changes(self, after: int, limit: int, id: int | None) -> Sequence[ChangeRecord]:
         """Return the stored changes."""
         return await self._session.changes(after, limit, id)
 

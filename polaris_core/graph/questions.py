@@ -130,7 +130,7 @@ class Neighbors(Question[Page[Neighbor]]):
         links = await self._links(session, origin.id)
         far = {link.target if link.source == origin.id else link.source for link in links}
         nodes = {record.id: decode_node(record) for record in await session.nodes(tuple(far)) if record}
-        names = {origin.id: origin.name, **{id: node.name for id, node in nodes.items()}}  # noqa: A001
+        names = {origin.id: origin.name, **{id: node.name for id, node in nodes.items()}}
         edges = await session.edges([link.id for link in links])
         return Page(
             tuple(
@@ -149,7 +149,7 @@ class Neighbors(Question[Page[Neighbor]]):
         """What a cursor belongs to: a page of another size goes on where the one before ended."""
         return (self.name, self.direction, self.types)
 
-    async def _links(self, session: Session, id: int) -> Sequence[Link]:  # noqa: A002
+    async def _links(self, session: Session, id: int) -> Sequence[Link]:
         after = cursor_after(self._asked, self.cursor)
         return await session.links((id,), self.direction, self.types, self.limit, after)
 

@@ -44,6 +44,7 @@ __all__ = ["Verbs"]
 
 T = TypeVar("T")
 Attributes = Mapping[str, Any]
+Where = Mapping[str | Path, Any]
 Observations = Iterable[str | Observation] | str
 
 
@@ -85,14 +86,14 @@ class Verbs(ABC):
         """Create a node and return it; raises `NodeExistsError` where one of this name exists."""
         return await self._write_node(CreateNode(name, type, attributes, observations))
 
-    async def put_node(self, name: str, type: str = "node", attributes: Attributes = EMPTY) -> Node:  # noqa: A002
+    async def put_node(self, name: str, type: str = "node", attributes: Attributes = EMPTY) -> Node:
         """Replace a node's type and attributes, or create it; observations stay."""
         return await self._write_node(PutNode(name, type, attributes))
 
     async def upsert_node(
         self,
         name: str,
-        type: str | None = None,  # noqa: A002
+        type: str | None = None,
         attributes: Attributes = EMPTY,
         observations: Observations = (),
     ) -> Node:
@@ -103,14 +104,14 @@ class Verbs(ABC):
         self,
         name: str,
         *,
-        set: Mapping[str | Path, Any] = EMPTY,  # noqa: A002
+        set: Where | None = None,
         unset: Iterable[str | Path] = (),
         observe: Observations = (),
         forget: Observations = (),
-        type: str | None = None,  # noqa: A002
+        type: str | None = None,
     ) -> Node:
         """Change part of a node, as `Patch` says; raises `NodeNotFoundError`."""
-        return await self._write_node(PatchNode(name, Patch(set, unset, observe, forget, type)))
+        return await self._write_node(PatchNode(name, Patch(set or {}, unset, observe, forget, type)))
 
     async def observe(self, name: str, *observations: str | Observation) -> Node:
         """Add observations to a node; a text it has already is left as it is. Raises `NodeNotFoundError`."""
@@ -147,9 +148,9 @@ class Verbs(ABC):
     async def find_nodes(
         self,
         *,
-        type: str | None = None,  # noqa: A002
+        type: str | None = None,
         prefix: str | None = None,
-        where: Mapping[str | Path, Any] = EMPTY,
+        where: Where | None = None,
         text: str | None = None,
         limit: int = 100,
         cursor: str | None = None,
@@ -162,11 +163,13 @@ class Verbs(ABC):
         asked = NodeFilter(type=type, prefix=prefix, where=where, text=text)
         return await self._ask(FindNodes(asked, self._page(limit), cursor, self.limits.scan))
 
-    async def all_nodes(self, **filters: Any) -> AsyncIterator[Node]:
-        """Yield every node that `find_nodes` with these filters finds, page after page."""
-        cursor = None
+    async def all_nodes(
+        self, *, type: str | None = None, prefix: str | None = None, where: Where | None = None, text: str | None = None
+    ) -> AsyncIterator[Node]:
+        """Yield every node that `find_nodes` finds, page after page; each page is one committed state."""
+        cursor, limit = None, self.limits.page
         while True:
-            page = await self.find_nodes(**filters, limit=self.limits.page, cursor=cursor)
+            page = await self.find_nodes(type=type, prefix=prefix, where=where, text=text, limit=limit, cursor=cursor)
             for node in page:
                 yield node
             if (cursor := page.next) is None:
@@ -178,35 +181,35 @@ class Verbs(ABC):
 
     # --- edges ----------------------------------------------------------------------------------------------------
 
-    async def create_edge(self, source: str, type: str, target: str, attributes: Attributes = EMPTY) -> Edge:  # noqa: A002
+    async def create_edge(self, source: str, type: str, target: str, attributes: Attributes = EMPTY) -> Edge:
         """Create an edge and return it; raises `EdgeExistsError`, or `NodeNotFoundError` for a missing end."""
         return await self._write_edge(CreateEdge(source, type, target, attributes))
 
-    async def put_edge(self, source: str, type: str, target: str, attributes: Attributes = EMPTY) -> Edge:  # noqa: A002
+    async def put_edge(self, source: str, type: str, target: str, attributes: Attributes = EMPTY) -> Edge:
         """Replace an edge's attributes, or create it."""
         return await self._write_edge(PutEdge(source, type, target, attributes))
 
-    async def upsert_edge(self, source: str, type: str, target: str, attributes: Attributes = EMPTY) -> Edge:  # noqa: A002
+    async def upsert_edge(self, source: str, type: str, target: str, attributes: Attributes = EMPTY) -> Edge:
         """Create an edge, or merge top-level attributes into it."""
         return await self._write_edge(UpsertEdge(source, type, target, attributes))
 
     async def patch_edge(
         self,
         source: str,
-        type: str,  # noqa: A002
+        type: str,
         target: str,
         *,
-        set: Mapping[str | Path, Any] = EMPTY,  # noqa: A002
+        set: Where | None = None,
         unset: Iterable[str | Path] = (),
     ) -> Edge:
         """Change part of an edge's attributes; raises `EdgeNotFoundError`."""
-        return await self._write_edge(PatchEdge(source, type, target, Patch(set, unset)))
+        return await self._write_edge(PatchEdge(source, type, target, Patch(set or {}, unset)))
 
-    async def delete_edge(self, source: str, type: str, target: str, *, missing_ok: bool = False) -> bool:  # noqa: A002
+    async def delete_edge(self, source: str, type: str, target: str, *, missing_ok: bool = False) -> bool:
         """Delete an edge; return whether it existed. Raises `EdgeNotFoundError` unless `missing_ok`."""
         return (await self._write(DeleteEdge(source, type, target, missing_ok=missing_ok))).status == "deleted"
 
-    async def get_edge(self, source: str, type: str, target: str) -> Edge:  # noqa: A002
+    async def get_edge(self, source: str, type: str, target: str) -> Edge:
         """Return an edge; raises `EdgeNotFoundError`."""
         key = EdgeKey.of(source, type, target)
         edges = await self._ask(Edges((key,)))
@@ -222,8 +225,8 @@ class Verbs(ABC):
     async def find_edges(
         self,
         *,
-        type: str | None = None,  # noqa: A002
-        where: Mapping[str | Path, Any] = EMPTY,
+        type: str | None = None,
+        where: Where | None = None,
         limit: int = 100,
         cursor: str | None = None,
     ) -> Page[Edge]:
@@ -231,11 +234,11 @@ class Verbs(ABC):
         asked = EdgeFilter(type=type, where=where)
         return await self._ask(FindEdges(asked, self._page(limit), cursor, self.limits.scan))
 
-    async def all_edges(self, **filters: Any) -> AsyncIterator[Edge]:
-        """Yield every edge that `find_edges` with these filters finds, page after page."""
-        cursor = None
+    async def all_edges(self, *, type: str | None = None, where: Where | None = None) -> AsyncIterator[Edge]:
+        """Yield every edge that `find_edges` finds, page after page; each page is one committed state."""
+        cursor, limit = None, self.limits.page
         while True:
-            page = await self.find_edges(**filters, limit=self.limits.page, cursor=cursor)
+            page = await self.find_edges(type=type, where=where, limit=limit, cursor=cursor)
             for edge in page:
                 yield edge
             if (cursor := page.next) is None:

@@ -10,6 +10,7 @@ import weakref
 from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any, NamedTuple, TypeVar, cast
 
 from polaris_core.abc.cache import Cache
@@ -323,9 +324,7 @@ def _installed(directory: str, kind: str, options: StorageOptions) -> Storage:
     from polaris_core.registry import default
 
     specification = default().storage(kind)
-    path = (
-        None if kind == "memory" else os.path.join(directory, specification.file) if specification.file else directory
-    )
+    path = None if kind == "memory" else str(Path(directory, specification.file or ""))
     return specification.factory(Location(scheme=kind, path=path), options)
 
 
