@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from pathlib import Path
+from typing import Any, cast
 
 import attrs
 import pytest
@@ -24,7 +25,7 @@ def drawn() -> list[re.Match[str]]:
 
 
 def own_attributes(error: type[errors.PolarisError]) -> set[str]:
-    return {field.name for field in attrs.fields(error) if not field.inherited} - {"message"}
+    return {field.name for field in attrs.fields(cast("Any", error)) if not field.inherited} - {"message"}
 
 
 def test_docs_errors_draw_the_tree_of_the_module() -> None:

@@ -27,6 +27,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
+from polaris_core import BlockingGraph
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -174,8 +176,14 @@ def test_docs_examples_do_what_they_show(
     monkeypatch.chdir(folder)
     for name in [name for name in os.environ if name.startswith("POLARIS_KG_")]:
         monkeypatch.delenv(name)
+    reader = Reader(document, folder, environment)
     with asyncio.Runner() as runner:
-        Reader(document, folder, environment).follow(runner, capsys)
+        try:
+            reader.follow(runner, capsys)
+        finally:  # what a failed example left open would warn about itself in another test
+            for value in reader.names.values():
+                if isinstance(value, BlockingGraph):
+                    value.close()
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=[str(path.relative_to(ROOT)) for path in DOCUMENTS])
