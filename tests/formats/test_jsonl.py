@@ -8,11 +8,22 @@ import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, cast
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from polaris_core import Edge, Node, Observation, UpsertEdge, UpsertNode, ValidationError, open_graph_blocking, to_json
+from polaris_core import (
+    Edge,
+    Node,
+    Observation,
+    Provenance,
+    UpsertEdge,
+    UpsertNode,
+    ValidationError,
+    open_graph_blocking,
+    to_json,
+)
 from polaris_core.formats import jsonl
 from polaris_core.formats.plugin import polaris_formats
 
@@ -71,6 +82,19 @@ def test_what_is_written_is_read_back_equal(found: list[Node], held: dict[str, o
     # Equality takes 1 for 1.0 and for True, and 0.0 for -0.0; their JSON does not.
     expected = [json.dumps(node.attributes) for node in found] + [json.dumps(edge.attributes) for edge in edges]
     assert [json.dumps(mutation.attributes) for mutation in mutations] == expected
+
+
+provenances = st.builds(
+    Provenance, st.integers(1, 2**40), st.integers(1, 2**40), times, times, author=st.none() | texts
+)
+
+
+@given(nodes, attributes, st.none() | provenances)
+def test_a_line_is_what_to_json_says_and_the_kind(node: Node, held: dict[str, object], provenance: Provenance) -> None:
+    stored = attrs.evolve(node, provenance=provenance)
+    edge = Edge(node.name, node.type, node.name, held, provenance)
+    lines = [json.loads(line) for line in written([stored, edge]).split(b"\n") if line]
+    assert lines == [{"kind": "node", **to_json(stored)}, {"kind": "edge", **to_json(edge)}]
 
 
 @given(st.lists(nodes, min_size=1, max_size=4, unique_by=lambda node: node.name), attributes)
