@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 import attrs
 
+from polaris_core.config import URL_SETTINGS, mask_url
 from polaris_core.errors import InvalidLocationError
 
 __all__ = ["Location"]
@@ -15,18 +16,13 @@ __all__ = ["Location"]
 _MAX_URL = 4_096
 
 
-def _mask(url: str) -> str:
-    """Return the text of a URL that may be shown: without what could be a password."""
-    scheme, separator, rest = url.partition("://")
-    return f"{scheme}://***@{rest.rpartition('@')[2]}" if separator and "@" in rest else url
-
-
 @attrs.frozen(kw_only=True)
 class Location:
     """A parsed store URL: `scheme://user:password@host:port/path?graph=NAME&mode=ro&option=value`.
 
-    `path` is what follows the third slash, so `sqlite:///kg.db` is relative and `sqlite:////srv/kg.db` absolute; None where
-    there is none. `options` are the query's other parameters, for the backend to take or to refuse. The text form masks the
+    `path` is what follows the third slash, so `sqlite:///kg.db` is relative and `sqlite:////srv/kg.db` absolute; None
+    where there is none. `options` are the query's other parameters, for the backend to take or to refuse; what are
+    settings, such as `durability`, are not among them, since `Settings.for_url` takes those. The text form masks the
     password.
     """
 
@@ -50,23 +46,26 @@ class Location:
             query = parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query))
             port = parts.port
         except ValueError as error:
-            raise InvalidLocationError(f"not a store's URL: {_mask(url)!r} ({error})", location=_mask(url)) from error
+            raise InvalidLocationError(
+                f"not a store's URL: {mask_url(url)!r} ({error})", location=mask_url(url)
+            ) from error
         options = dict(query)
         mode = options.pop("mode", "rw")
         if not parts.scheme or parts.fragment or len(options) + ("mode" in dict(query)) != len(query):
             raise InvalidLocationError(
-                f"not a store's URL: {_mask(url)!r}; write one such as sqlite:///kg.db, json:///directory or memory:",
-                location=_mask(url),
+                f"not a store's URL: {mask_url(url)!r}; write one such as sqlite:///kg.db, json:///folder or memory:",
+                location=mask_url(url),
             )
         if mode not in ("rw", "ro"):
-            raise InvalidLocationError(f"mode is rw or ro, not {mode!r}", location=_mask(url))
+            raise InvalidLocationError(f"mode is rw or ro, not {mode!r}", location=mask_url(url))
         if parts.netloc == "" and not url.partition(":")[2].startswith("///") and parts.path:
             raise InvalidLocationError(
-                f"{_mask(url)!r} lacks slashes: three before a relative path, four before an absolute one", location=_mask(url)
+                f"{mask_url(url)!r} lacks slashes: three before a relative path, four before an absolute one",
+                location=mask_url(url),
             )
         path = unquote(parts.path.removeprefix("/"))
         if "\x00" in path:
-            raise InvalidLocationError("a path cannot hold U+0000", location=_mask(url))
+            raise InvalidLocationError("a path cannot hold U+0000", location=mask_url(url))
         return cls(
             scheme=parts.scheme,
             path=path or None,
@@ -76,7 +75,7 @@ class Location:
             password=None if parts.password is None else unquote(parts.password),
             graph=options.pop("graph", None),
             mode=mode,  # type: ignore[arg-type]
-            options=options,
+            options={name: text for name, text in options.items() if name not in URL_SETTINGS},
         )
 
     def __str__(self) -> str:

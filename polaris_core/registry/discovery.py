@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
 import attrs
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Discovery", "Row", "copies", "installed"]
 
-_GROUPS = {kind.group: name for name, kind in KINDS.items()}
+_GROUPS: Mapping[str, Kind] = {kind.group: name for name, kind in KINDS.items()}
 
 logger = logging.getLogger("polaris_core.registry")
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from polaris_core.abc.formats import FormatSpec
     from polaris_core.abc.storage import StorageSpec
     from polaris_core.abc.tools import ToolsetSpec
-    from polaris_core.registry.hookspecs import Hooks  # noqa: TC004 - nothing evaluates it, and it would load pluggy
+    from polaris_core.registry.hookspecs import Hooks  # would load pluggy, and nothing evaluates it
 
 __all__ = [
     "CACHES",
