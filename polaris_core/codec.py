@@ -38,6 +38,7 @@ __all__ = [
     "parse_json",
     "receipt_body",
     "receipt_results",
+    "recorded",
     "seal",
     "to_json",
     "trusted_edge",
@@ -179,6 +180,17 @@ def trusted_edge(key: EdgeKey, attributes: Any, provenance: Provenance) -> Edge:
     _set(edge, "attributes", attributes)
     _set(edge, "provenance", provenance)
     return edge
+
+
+def recorded(observation: Observation, time: datetime) -> Observation:
+    """Return an observation with the time of the commit that stores it, unless it has one of its own."""
+    if observation.recorded_at is not None:
+        return observation
+    stored = _new(Observation)
+    _set(stored, "text", observation.text)
+    _set(stored, "source", observation.source)
+    _set(stored, "recorded_at", time)
+    return stored
 
 
 def decode_node(record: NodeRecord) -> Node:

@@ -306,9 +306,13 @@ class Result:
 
 @attrs.frozen
 class Commit:
-    """What an accepted batch did: changes `first` to `last` of the feed (none where `last < first`), at `time`, in UTC."""
+    """What an accepted batch did: changes `first` to `last` of the feed (none where `last < first`), at `time`, in UTC.
+
+    `cursor` is the place in history after it: what a reader of the feed, or an expectation, goes on from.
+    """
 
     first: int
     last: int
     time: datetime
     results: tuple[Result, ...]
+    cursor: Cursor

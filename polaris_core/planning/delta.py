@@ -5,11 +5,12 @@ Comparison is of JSON as stored: `1`, `1.0` and `true` differ, and so do `0.0` a
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
+from polaris_core.codec import seal
 from polaris_core.errors import InvalidValueError
 from polaris_core.model import Observation, Patch, Path
-from polaris_core.values import FrozenDict
+from polaris_core.values import EMPTY, FrozenDict
 
 __all__ = ["attributes_delta", "observations_delta", "patched", "same"]
 
@@ -51,38 +52,53 @@ def _compare(before: Any, after: Any, path: Path, assigned: list[Any], removed: 
 
 
 def observations_delta(before: tuple[Observation, ...], after: tuple[Observation, ...]) -> dict[str, list[Any]]:
-    """Return what was observed, each with its place, and the texts that were forgotten."""
-    old = {observation.text: observation for observation in before}
-    new = {observation.text: observation for observation in after}
+    """Return what was observed, each with its place, and the texts that were forgotten; what moved is both."""
+    if before is after:
+        return {}
+    places = {observation: place for place, observation in enumerate(before)}
+    kept, last = set(), -1
+    for observation in after:
+        place = places.get(observation, -1)
+        if place > last:
+            kept.add(observation)
+            last = place
     observed = [
         {"at": place, "text": item.text, "source": item.source, "recorded_at": item.recorded_at}
         for place, item in enumerate(after)
-        if old.get(item.text) != item
+        if item not in kept
     ]
-    forgotten = [item.text for item in before if new.get(item.text) != item]
+    forgotten = [item.text for item in before if item not in kept]
     return {name: value for name, value in (("observe", observed), ("forget", forgotten)) if value}
 
 
 def patched(attributes: FrozenDict, patch: Patch) -> FrozenDict:
-    """Return attributes with a patch's `unset` and then its `set` applied; the original is left as it is."""
+    """Return attributes with a patch's `unset` and then its `set` applied; the original is left as it is.
+
+    An object is copied once, when it is first changed, however many of its keys the patch names.
+    """
+    if not patch.unset and not patch.set:
+        return attributes
+    changed = dict(attributes)
     for path in patch.unset:
-        attributes = _without(attributes, path)
+        at: Any = changed
+        for key in path[:-1]:
+            at = _own(at, key) if isinstance(at, dict) and key in at else None
+        if isinstance(at, dict):
+            at.pop(path[-1], None)
     for path, value in patch.set:
-        attributes = _with(attributes, path, value, path)
-    return attributes
+        at = changed
+        for key in path[:-1]:
+            at.setdefault(key, EMPTY)
+            at = _own(at, key)
+            if not isinstance(at, dict):
+                raise InvalidValueError("a patch cannot set a key inside what is no object", path=path)
+        at[path[-1]] = value
+    return cast("FrozenDict", seal(changed))
 
 
-def _without(value: Any, path: Path) -> Any:
-    key, *rest = path
-    if not isinstance(value, dict) or key not in value:
-        return value
-    if not rest:
-        return FrozenDict({name: item for name, item in value.items() if name != key})
-    return FrozenDict({**value, key: _without(value[key], tuple(rest))})
-
-
-def _with(value: Any, path: Path, item: Any, whole: Path) -> Any:
-    if not isinstance(value, dict):
-        raise InvalidValueError("a patch cannot set a key inside what is no object", path=whole)
-    key, *rest = path
-    return FrozenDict({**value, key: _with(value.get(key, {}), tuple(rest), item, whole) if rest else item})
+def _own(parent: dict[str, Any], key: str) -> Any:
+    """Return a value inside an object that is already a copy; an object is replaced by a copy of its own first."""
+    value = parent[key]
+    if type(value) is FrozenDict:
+        value = parent[key] = dict(value)
+    return value

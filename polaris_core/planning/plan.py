@@ -5,9 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-import attrs
-
-from polaris_core.codec import change_body, digest_of, dumps, receipt_body, receipt_results, trusted_edge, trusted_node
+from polaris_core.codec import (
+    change_body,
+    digest_of,
+    dumps,
+    loads,
+    receipt_body,
+    receipt_results,
+    trusted_edge,
+    trusted_node,
+)
 from polaris_core.errors import (
     ConflictError,
     EdgeExistsError,
@@ -20,7 +27,7 @@ from polaris_core.errors import (
     PolarisError,
 )
 from polaris_core.limits import Limits
-from polaris_core.model import EdgeKey, Node, Observation, Patch, Provenance
+from polaris_core.model import Cursor, EdgeKey, Node, Observation, Patch, Provenance
 from polaris_core.mutations import (
     Batch,
     Commit,
@@ -100,14 +107,19 @@ class _Decision:
             return error
         if batch.key is not None:
             working.put_receipt(Receipt(batch.key, digest, self.first, working.seq, self.micros, receipt_body(results)))
-        return Commit(self.first, working.seq, self.time, results)
+        return Commit(self.first, working.seq, self.time, results, self._cursor(working.seq))
 
     def _repeated(self, receipt: Receipt, digest: str) -> Commit:
         if receipt.digest != digest:
             raise IdempotencyKeyReusedError(
                 f"the idempotency key {receipt.key!r} was used for another request", key=receipt.key
             )
-        return Commit(receipt.first, receipt.last, from_micros(receipt.time), receipt_results(receipt.body))
+        results, time = receipt_results(receipt.body), from_micros(receipt.time)
+        return Commit(receipt.first, receipt.last, time, results, self._cursor(receipt.last))
+
+    def _cursor(self, seq: int) -> Cursor:
+        head = self.working.current.head
+        return Cursor(head.store, head.epoch, seq)
 
     def _limit(self, limit: str, size: int, maximum: int) -> None:
         if size > maximum:
@@ -165,8 +177,8 @@ class _Decision:
             case DeleteEdge():
                 return self._delete_edge(mutation)
             case Emit():
-                body = {"type": mutation.type, "data": mutation.data}
-                self._change("event", 0, mutation.subject, body)
+                self._bound(dumps(mutation.data))
+                self._change("event", 0, mutation.subject, {"type": mutation.type, "data": mutation.data})
                 return Result("emitted", mutation.subject, 0, self.working.seq)
             case SetMeta() | DeleteMeta():
                 return self._meta(mutation)
@@ -198,12 +210,10 @@ class _Decision:
                 )
 
     def _observed(self, before: tuple[Observation, ...], new: Sequence[Observation]) -> tuple[Observation, ...]:
+        if not new:
+            return before
         known = {observation.text for observation in before}
-        return before + tuple(
-            item if item.recorded_at else attrs.evolve(item, recorded_at=self.time)
-            for item in new
-            if item.text not in known
-        )
+        return before + tuple([recorded(item, self.time) for item in new if item.text not in known])
 
     def _create_node(self, name: str, type: str, attributes: Any, observed: Sequence[Observation]) -> Result:
         id, revision = self.working.new_id(), self.working.seq + 1
@@ -231,7 +241,7 @@ class _Decision:
         provenance = self._next(before.provenance)
         node = trusted_node(before.name, type, attributes, observed, provenance)
         self._store_node(id, node, provenance.revision)
-        self._change("node.updated", id, node.name, {"patch": forward, "undo": backward, "version": provenance.version})
+        self._change("node.updated", id, node.name, _delta(forward, backward, before.provenance))
         return Result("updated", node.name, id, provenance.revision, node)
 
     def _rename(self, mutation: RenameNode) -> Result:
@@ -244,12 +254,8 @@ class _Decision:
         provenance = self._next(before.provenance)
         node = trusted_node(mutation.to, before.type, before.attributes, before.observations, provenance)
         self._store_node(id, node, provenance.revision)
-        self._change(
-            "node.renamed",
-            id,
-            mutation.to,
-            {"patch": {"name": mutation.to}, "undo": {"name": mutation.name}, "version": provenance.version},
-        )
+        delta = _delta({"name": mutation.to}, {"name": mutation.name}, before.provenance)
+        self._change("node.renamed", id, mutation.to, delta)
         return Result("renamed", mutation.to, id, provenance.revision, node)
 
     def _delete_node(self, mutation: DeleteNode) -> Result:
@@ -316,11 +322,8 @@ class _Decision:
         provenance = self._next(state.edge.provenance)
         edge = trusted_edge(key, after, provenance)
         self._store_edge(id, triple, edge, provenance.revision)
-        delta = {
-            "patch": attributes_delta(before, after),  # type: ignore[arg-type]
-            "undo": attributes_delta(after, before),  # type: ignore[arg-type]
-            "version": provenance.version,
-        }
+        forward, backward = attributes_delta(before, after), attributes_delta(after, before)  # type: ignore[arg-type]
+        delta = _delta(forward, backward, state.edge.provenance)
         self._change("edge.updated", id, key, delta, triple[0], triple[2])
         return Result("updated", key, id, provenance.revision, edge)
 
@@ -359,7 +362,10 @@ class _Decision:
         self._bound(body or "")
         revision = self.working.seq + 1
         self.working.put_meta(mutation.key, None if body is None else MetaRecord(mutation.key, revision, body))
-        data = {} if body is None else {"record": body}
+        if before and isinstance(mutation, SetMeta):
+            data: dict[str, Any] = {"patch": {"value": mutation.value}, "undo": {"value": loads(before.body)}}
+        else:
+            data = {"record": before.body if before else body}
         self._change("meta.deleted" if body is None else "meta.set", 0, mutation.key, data)
         return Result("deleted" if body is None else "updated" if before else "created", mutation.key, 0, revision)
 
@@ -389,8 +395,18 @@ class _Decision:
         self.working.append(kind, id, body, self.first, source, target)
 
 
+def _delta(forward: dict[str, Any], backward: dict[str, Any], before: Provenance | None) -> dict[str, Any]:
+    """Return what a change keeps of an update: both ways, and whose work it was before."""
+    assert before is not None  # noqa: S101 - what is stored has one
+    previous = {"author": before.author, "revision": before.revision, "updated_at": before.updated_at}
+    return {"patch": forward, "undo": backward, "version": before.version + 1, "previous": previous}
+
+
 def _without(observed: tuple[Observation, ...], patch: Patch) -> tuple[Observation, ...]:
-    return tuple(item for item in observed if item.text not in patch.forget) if patch.forget else observed
+    if not patch.forget:
+        return observed
+    forgotten = set(patch.forget)
+    return tuple(item for item in observed if item.text not in forgotten)
 
 
 def _node_not_found(name: str) -> NoReturn:
