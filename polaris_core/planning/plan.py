@@ -12,6 +12,7 @@ from polaris_core.codec import (
     loads,
     receipt_body,
     receipt_results,
+    recorded,
     trusted_edge,
     trusted_node,
 )
