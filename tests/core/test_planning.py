@@ -531,11 +531,11 @@ def state(image: Image) -> Any:
 
 # --- the laws ---------------------------------------------------------------------------------------------------------
 
-searched = settings(max_examples=150)
+searched = settings(max_examples=80)
 
 
 @given(histories(), st.sampled_from([UNLIMITED, TIGHT]))
-@settings(max_examples=400)
+@settings(max_examples=250)
 def test_outcomes_and_state_are_those_of_the_naive_model(history, limits):
     image, model = Image(START), Model(limits)
     for at, group in enumerate(history):
@@ -578,7 +578,7 @@ def test_leaving_refused_batches_out_gives_the_same_plan(history, limits):
 
 
 @given(histories(), st.sampled_from([UNLIMITED, TIGHT]))
-@settings(max_examples=300)
+@settings(max_examples=200)
 def test_what_is_loaded_suffices_for_the_decision(history, limits):
     image = Image(START)
     for group in history:
@@ -656,7 +656,7 @@ removals = st.one_of(
     st.lists(st.builds(Batch, st.lists(removals, min_size=1, max_size=3)), min_size=1, max_size=3),
     st.sampled_from([UNLIMITED, TIGHT]),
 )
-@settings(max_examples=500)
+@settings(max_examples=250)
 def test_whatever_is_deleted_together_no_edge_is_overlooked(joined, group, limits):
     image, model = Image(START), Model(limits)
     for batch in [*FULL, *(Batch(CreateEdge(*triple)) for triple in joined)]:
@@ -680,3 +680,102 @@ def test_time_never_goes_back_along_the_feed(history, drift):
         last = image.head().time
     times = [datetime.fromisoformat(json.loads(row.body)["time"]) for row in image.changes(0, 10_000, None)]
     assert times == sorted(times)
+
+
+# --- the feed tells the whole history ---------------------------------------------------------------------------------
+
+
+class Replay:
+    """The records as the feed alone tells them. Each change is also taken back, which has to give what was before."""
+
+    def __init__(self) -> None:
+        self.records: dict[Any, Any] = {}
+        self.works: dict[int, Any] = {}
+
+    def work(self, row: ChangeRecord, body: Any) -> None:
+        """Whose work a record is follows from its changes, and each update says whose it was before."""
+        now = {"version": body.get("version", 1), "author": body["author"], "updated_at": body["time"]}
+        if "previous" in body:
+            before = self.works[row.id]
+            assert {**body["previous"], "version": now["version"] - 1} == before
+        self.works[row.id] = {**now, "revision": row.seq}
+
+    def read(self, row: ChangeRecord) -> None:
+        body = json.loads(row.body)
+        thing, _, what = row.kind.partition(".")
+        key = body["key"] if thing == "meta" else row.id
+        before = self.records.get((thing, key))
+        if thing == "event":
+            return
+        if thing != "meta" and what != "deleted":
+            self.work(row, body)
+        if what in ("created", "set") and "record" in body:
+            assert before is None
+            self.records[thing, key] = self.made(thing, body)
+        elif what == "deleted":
+            assert before == self.made(thing, body)
+            del self.records[thing, key]
+        else:
+            after = self.changed(before, body["patch"])
+            assert self.changed(after, body["undo"]) == before
+            assert exactly(after) != exactly(before)
+            self.records[thing, key] = after
+
+    @staticmethod
+    def made(thing: str, body: Any) -> Any:
+        record = body["record"]
+        if thing == "meta":
+            return {"value": record}
+        made = {"attributes": record["attributes"], "observations": record.get("observations")}
+        return made | ({"name": body["key"], "type": body["type"]} if thing == "node" else {})
+
+    @staticmethod
+    def changed(before: Any, delta: Any) -> Any:
+        after = json.loads(json.dumps(before))
+        for name in ("name", "type", "value"):
+            if name in delta:
+                after[name] = delta[name]
+        for path in delta.get("unset", ()):
+            at = after["attributes"]
+            for key in path[:-1]:
+                at = at[key]
+            del at[path[-1]]
+        for path, value in delta.get("set", ()):
+            at = after["attributes"]
+            for key in path[:-1]:
+                at = at[key]
+            at[path[-1]] = value
+        if "observe" in delta or "forget" in delta:
+            kept = [item for item in after["observations"] if item["text"] not in delta.get("forget", ())]
+            for item in delta.get("observe", ()):
+                kept.insert(item["at"], {name: item[name] for name in ("recorded_at", "source", "text")})
+            after["observations"] = kept
+        return after
+
+
+@given(histories())
+@settings(max_examples=200)
+def test_the_feed_alone_tells_every_state_forwards_and_backwards(history):
+    image, replay = Image(START), Replay()
+    for group in history:
+        for row in store(image, group).changes:
+            replay.read(row)
+        told = {}
+        for record in (*image.scan("node", 0, 1_000), *image.scan("edge", 0, 1_000)):
+            body = json.loads(record.body)
+            work = {name: body[name] for name in ("version", "author", "updated_at")}
+            assert replay.works[record.id] == {**work, "revision": record.revision}
+        for record in image.scan("node", 0, 1_000):
+            body = json.loads(record.body)
+            told["node", record.id] = {
+                "name": record.name, "type": record.type,
+                "attributes": body["attributes"], "observations": body["observations"],
+            }  # fmt: skip
+        for record in image.scan("edge", 0, 1_000):
+            told["edge", record.id] = {"attributes": json.loads(record.body)["attributes"], "observations": None}
+        for record in image.meta(image.keys("meta", "", 1_000)):
+            assert isinstance(record, MetaRecord)
+            told["meta", record.key] = {"value": json.loads(record.body)}
+        assert {key: exactly(value) for key, value in replay.records.items()} == {
+            key: exactly(value) for key, value in told.items()
+        }
