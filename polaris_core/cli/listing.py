@@ -18,12 +18,22 @@ if TYPE_CHECKING:
 
 __all__ = ["add_deadline", "configure", "run"]
 
+_LONGEST = 86_400.0
+
 
 def add_deadline(parser: ArgumentParser) -> None:
     """Add the option that says how long a plugin may take to load."""
     parser.add_argument(
-        "--deadline", type=float, default=10.0, metavar="SECONDS", help="how long a plugin may take to load (10)"
+        "--deadline", type=seconds, default=10.0, metavar="SECONDS", help="how long a plugin may take to load (10)"
     )
+
+
+def seconds(text: str) -> float:
+    """Return a number of seconds, a day at most; argparse tells whoever gave another."""
+    number = float(text)
+    if not 0 < number <= _LONGEST:
+        raise ValueError(text)
+    return number
 
 
 def configure(parser: ArgumentParser) -> None:

@@ -147,7 +147,15 @@ def test_global_options_may_stand_on_both_sides_and_the_nearer_one_wins(
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--nonsense"], ["show", "--nonsense"], ["show", "--sto", "x"], ["--log-level", "loud", "show"]]
+    "arguments",
+    [
+        ["plugins", "--deadline", "nan"],
+        ["doctor", "--deadline", "0"],
+        ["--nonsense"],
+        ["show", "--nonsense"],
+        ["show", "--sto", "x"],
+        ["--log-level", "loud", "show"],
+    ],
 )
 def test_an_option_that_makes_no_sense_is_status_2(
     commands: Site, arguments: list[str], capsys: pytest.CaptureFixture[str]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import sys
 import tomllib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 from typing import TYPE_CHECKING
 
 import pytest
@@ -118,6 +120,20 @@ def test_every_kind_has_its_group_hook_and_specification() -> None:
 )
 def test_what_is_built_in_loads(method: str, name: str) -> None:
     assert getattr(Registry(), method)(name).name == name
+
+
+def test_threads_that_ask_at_once_get_the_same_specification(site: Site) -> None:
+    site.add("odd", {"storages": {"odd": "odd_threads"}}, {"odd_threads": ODD_STORAGE})
+    registry = Registry()
+    start = Barrier(8)
+
+    def ask(_: int) -> object:
+        start.wait()
+        return registry.storage("odd")
+
+    with ThreadPoolExecutor(8) as pool:
+        assert len({id(spec) for spec in pool.map(ask, range(8))}) == 1
+    assert sys.modules["odd_threads"].loads == ["storages"]
 
 
 def test_there_is_one_default_registry_a_process() -> None:
