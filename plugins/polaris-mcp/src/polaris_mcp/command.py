@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["serve"]
 
 GRACE_SECONDS = 10.0  # for calls under way when the client hangs up
+STOP_SECONDS = 5.0  # for telling a client, which may not listen, that the server stops
 
 logger = logging.getLogger("polaris_mcp")
 
@@ -83,6 +84,8 @@ async def _serve(host: Host, wire: Wire) -> None:
             logger.info("serving %d tools", len(host.catalog))
             await asyncio.wait((running, stopping), return_when=asyncio.FIRST_COMPLETED)
             stopping.cancel()
+            source.stop()
+            await asyncio.wait((running,), timeout=STOP_SECONDS)
             running.cancel()
             with suppress(asyncio.CancelledError):
                 await running
@@ -147,11 +150,18 @@ def _table(report: dict[str, Any]) -> str:
         ("TOOL", "TOOLSET", "ACCESS", "TITLE"),
         *((tool["name"], tool["toolset"], tool["access"], tool["title"]) for tool in report["tools"]),
     ]
+    rows = [[_printable(cell) for cell in row] for row in rows]
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
     lines = [
         "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[3]]) for row in rows
     ]
-    faults = [f"fault: {fault}" for fault in report["faults"]]
+    faults = [f"fault: {_printable(fault)}" for fault in report["faults"]]
     return "\n".join(
         [f"{report['store']} can be opened, and {len(report['tools'])} tools are served on it.", "", *lines, *faults]
+    )
+
+
+def _printable(text: str) -> str:
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode() for character in text
     )

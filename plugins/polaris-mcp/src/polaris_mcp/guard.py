@@ -24,7 +24,7 @@ def _aside(fd: int) -> int:
     """Return a duplicate that is none of the standard three and that no child inherits."""
     copies = [os.dup(fd)]
     try:
-        while copies[-1] <= 2:  # noqa: PLR2004 - a process may be started with some of the three closed
+        while copies[-1] <= 2:
             copies.append(os.dup(fd))
         return copies.pop()
     finally:

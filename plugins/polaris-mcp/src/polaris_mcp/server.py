@@ -57,7 +57,7 @@ def make_server(host: Host) -> Server[Any]:
 def _position(cursor: str | None, end: int) -> int:
     if cursor is None:
         return 0
-    if not (cursor.isascii() and cursor.isdecimal() and len(cursor) < 6 and 0 < int(cursor) < end):  # noqa: PLR2004
+    if not (cursor.isascii() and cursor.isdecimal() and len(cursor) < 6 and 0 < int(cursor) < end):
         raise MCPError(types.INVALID_PARAMS, f"not a cursor of this list: {cursor[:80]!r}")
     return int(cursor)
 

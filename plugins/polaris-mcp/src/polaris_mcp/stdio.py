@@ -74,7 +74,10 @@ class _Stream:
         return self
 
     async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+        self,
+        exc_type: type[BaseException] | None,
+        exc_val: BaseException | None,
+        exc_tb: TracebackType | None,
     ) -> None:
         await self.aclose()
 
@@ -129,6 +132,7 @@ class Input(_Stream):
         self._pending = pending
         self._output = output
         self._grace = grace
+        self._stopped = False
         self._lines = asyncio.StreamReader(limit=MOST_LINE_BYTES)
         loop = asyncio.get_running_loop()
 
@@ -142,7 +146,7 @@ class Input(_Stream):
         def pump() -> None:
             try:
                 while chunk := os.read(wire.input, _CHUNK):
-                    if not tell(self._lines.feed_data, chunk):
+                    if not tell(self._feed, chunk):
                         return
             except OSError as error:
                 logger.debug("the input broke off: %s", error)
@@ -151,9 +155,18 @@ class Input(_Stream):
         # A daemon, because a read of a terminal or a pipe cannot be called off, and must not hold the process up.
         threading.Thread(target=pump, name="polaris-stdin", daemon=True).start()
 
+    def _feed(self, chunk: bytes) -> None:
+        if not self._stopped:
+            self._lines.feed_data(chunk)
+
+    def stop(self) -> None:
+        """End now: what was read and not received is dropped, and nothing is waited for."""
+        self._stopped = True
+        self._lines.feed_eof()
+
     async def receive(self) -> SessionMessage | Exception:
         """Return the next message. A line that is none is refused here: the server would drop it without a word."""
-        while line := await self._line():
+        while (line := await self._line()) and not self._stopped:
             try:
                 message = types.jsonrpc_message_adapter.validate_json(line, by_name=False)
             except ValidationError:
@@ -161,7 +174,8 @@ class Input(_Stream):
             else:
                 self._pending.read(message)
                 return SessionMessage(message)
-        await self._pending.answered(self._grace)
+        if not self._stopped:
+            await self._pending.answered(self._grace)
         raise anyio.EndOfStream
 
     async def _line(self) -> bytes:

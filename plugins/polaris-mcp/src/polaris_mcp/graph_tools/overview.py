@@ -27,15 +27,15 @@ async def graph_overview(context: ToolContext, arguments: Mapping[str, Any]) -> 
     graph = context.graph
     counted = await graph.statistics()
     common = list(counted.node_types.items())[:_TYPES]
-    examples = await asyncio.gather(*(_examples(graph, type) for type, _ in common[:_SHOWN]))  # noqa: A001
-    shown: list[dict[str, Any]] = [{"type": type, "count": count} for type, count in common]  # noqa: A001
+    examples = await asyncio.gather(*(_examples(graph, type) for type, _ in common[:_SHOWN]))
+    shown: list[dict[str, Any]] = [{"type": type, "count": count} for type, count in common]
     for row, names in zip(shown, examples, strict=False):
         row["examples"] = names
     overview: dict[str, Any] = {
         "nodes": counted.nodes,
         "edges": counted.edges,
         "node_types": shown,
-        "edge_types": [{"type": type, "count": count} for type, count in list(counted.edge_types.items())[:_TYPES]],  # noqa: A001
+        "edge_types": [{"type": type, "count": count} for type, count in list(counted.edge_types.items())[:_TYPES]],
     }
     for kind, types in (("node_types", counted.node_types), ("edge_types", counted.edge_types)):
         if len(types) > _TYPES:
@@ -50,7 +50,7 @@ async def graph_overview(context: ToolContext, arguments: Mapping[str, Any]) -> 
     return overview
 
 
-async def _examples(graph: Graph, type: str) -> list[str]:  # noqa: A002
+async def _examples(graph: Graph, type: str) -> list[str]:
     return [node.name for node in await graph.find_nodes(type=type, limit=_EXAMPLES)]
 
 

@@ -50,7 +50,7 @@ def _place(cursor: str | None, count: int) -> tuple[int, int]:
     if cursor is None:
         return 0, 0
     place, dot, skip = cursor.partition(".")
-    numbers = all(part.isascii() and part.isdecimal() and len(part) < 8 for part in (place, skip))  # noqa: PLR2004
+    numbers = all(part.isascii() and part.isdecimal() and len(part) < 8 for part in (place, skip))
     if not (dot and numbers and int(place) < count):
         raise InvalidCursorError(f"not a cursor of these names: {cursor[:80]!r}", cursor=cursor[:80])
     return int(place), int(skip)
