@@ -1,0 +1,125 @@
+"""What this distribution offers: seven commands and a file format. Nothing heavy is imported before one of them runs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, BinaryIO
+
+from polaris_cli import arguments
+from polaris_core.abc import CommandSpec, FormatSpec, hookimpl
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from collections.abc import Iterator
+
+    from polaris_core import UpsertEdge, UpsertNode
+    from polaris_core.abc import CommandContext
+
+
+def _demo(context: CommandContext, options: Namespace) -> int:
+    from polaris_cli.demo import demo
+
+    return demo(context, options)
+
+
+def _get(context: CommandContext, options: Namespace) -> int:
+    from polaris_cli.asking import get
+
+    return get(context, options)
+
+
+def _find(context: CommandContext, options: Namespace) -> int:
+    from polaris_cli.asking import find
+
+    return find(context, options)
+
+
+def _neighbors(context: CommandContext, options: Namespace) -> int:
+    from polaris_cli.asking import neighbors
+
+    return neighbors(context, options)
+
+
+def _stats(context: CommandContext, options: Namespace) -> int:
+    from polaris_cli.asking import stats
+
+    return stats(context, options)
+
+
+def _import(context: CommandContext, options: Namespace) -> int:
+    from polaris_cli.importing import import_file
+
+    return import_file(context, options)
+
+
+def _export(context: CommandContext, options: Namespace) -> int:
+    from polaris_cli.exporting import export_file
+
+    return export_file(context, options)
+
+
+def _read_debian(file: BinaryIO) -> Iterator[UpsertNode | UpsertEdge]:
+    from polaris_cli.debian import read
+
+    return read(file)
+
+
+@hookimpl
+def polaris_commands() -> tuple[CommandSpec, ...]:
+    """Offer the commands people use at a terminal."""
+    return (
+        CommandSpec(
+            name="demo",
+            sentence="Make a graph of the Python packages installed here, ask it questions, and show what to do next.",
+            configure=arguments.demo,
+            run=_demo,
+            shows_data=True,
+        ),
+        CommandSpec(name="get", sentence="Show a node.", configure=arguments.get, run=_get, shows_data=True),
+        CommandSpec(
+            name="find",
+            sentence="List the nodes that match all that is given, in the order they were created.",
+            configure=arguments.find,
+            run=_find,
+            shows_data=True,
+        ),
+        CommandSpec(
+            name="neighbors",
+            sentence="List the edges of a node, each with the node at its other end.",
+            configure=arguments.neighbors,
+            run=_neighbors,
+            shows_data=True,
+        ),
+        CommandSpec(
+            name="stats",
+            sentence="Count the nodes and edges, and how many there are of each type.",
+            configure=arguments.stats,
+            run=_stats,
+            shows_data=True,
+        ),
+        CommandSpec(
+            name="import",
+            sentence="Read a file into the graph; what is there already is merged, and nothing is deleted.",
+            configure=arguments.import_file,
+            run=_import,
+            shows_data=True,
+        ),
+        CommandSpec(
+            name="export",
+            sentence="Write the graph into a file.",
+            configure=arguments.export_file,
+            run=_export,
+            shows_data=True,
+        ),
+    )
+
+
+@hookimpl
+def polaris_formats() -> tuple[FormatSpec, ...]:
+    """Offer `debian`."""
+    return (
+        FormatSpec(
+            name="debian",
+            sentence="A Debian Packages file, as `apt-cache dumpavail` prints it; for reading only.",
+            read=_read_debian,
+        ),
+    )
