@@ -115,6 +115,8 @@ def _rebuild(cls: type[PolarisError], fields: dict[str, Any]) -> PolarisError:
     error = cls.__new__(cls)
     builtins.Exception.__init__(error, fields["message"])
     error.__dict__.update(fields)
+    if "__notes__" in fields:  # each error's notes are its own
+        error.__notes__ = list(fields["__notes__"])
     return error
 
 
