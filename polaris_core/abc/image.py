@@ -25,6 +25,8 @@ from polaris_core.records import (
 
 __all__ = ["Image"]
 
+_MANY = 64
+
 
 class Image:
     """The state of a graph as dictionaries and sorted lists. It is a `BlockingSession`; it locks nothing and keeps nothing."""
@@ -65,17 +67,17 @@ class Image:
     ) -> list[Link]:
         """Return the edges of these nodes, ordered by edge id."""
         tables = {"out": (self._out,), "in": (self._in,), "both": (self._out, self._in)}[direction]
-        runs = [self._after(run, after) for id in dict.fromkeys(ids) for table in tables if (run := table.get(id))]  # noqa: A001
+        runs = [self._after(run, after) for id in dict.fromkeys(ids) for table in tables if (run := table.get(id))]
         wanted = None if types is None else set(types)
         return list(islice(self._as_links(runs[0] if len(runs) == 1 else merge(*runs), wanted), limit))
 
     @staticmethod
     def _after(run: list[int], after: int) -> Iterator[int]:
-        return islice(run, bisect_right(run, after), None)
+        return map(run.__getitem__, range(bisect_right(run, after), len(run)))  # islice would walk to its start
 
     def _as_links(self, ids: Iterable[int], types: set[str] | None) -> Iterator[Link]:
         last = 0
-        for id in ids:  # noqa: A001
+        for id in ids:
             if id != last:
                 last = id
                 record = self._edges[id]
@@ -102,10 +104,13 @@ class Image:
         """Return records beside the graph."""
         return [self._meta.get(key) for key in keys]
 
-    def changes(self, after: int, limit: int, id: int | None) -> list[ChangeRecord]:  # noqa: A002
+    def changes(self, after: int, limit: int, id: int | None) -> list[ChangeRecord]:
         """Return the changes after a number, in order."""
-        later = islice(self._changes, max(after - self._head.floor, 0), None)
-        return list(islice((row for row in later if id is None or id in (row.id, row.source, row.target)), limit))
+        start = max(after - self._head.floor, 0)
+        if id is None:
+            return self._changes[start : start + limit]
+        later = map(self._changes.__getitem__, range(start, len(self._changes)))
+        return list(islice((row for row in later if id in (row.id, row.source, row.target)), limit))
 
     def receipts(self, keys: Sequence[str]) -> list[Receipt | None]:
         """Return receipts."""
@@ -119,14 +124,13 @@ class Image:
 
     def store(self, plan: CommitPlan) -> None:
         """Apply a plan, in the order of its fields."""
-        for id in plan.delete_edges:  # noqa: A001
-            self._drop_edge(id)
-        for id in plan.delete_nodes:  # noqa: A001
+        self._drop_edges(plan.delete_edges)
+        for id in plan.delete_nodes:
             del self._ids[self._nodes.pop(id).name]
-            del self._node_order[bisect_left(self._node_order, id)]
+        _remove(self._node_order, plan.delete_nodes)
         for key in plan.delete_meta:
             del self._meta[key]
-        for id in plan.renamed:  # noqa: A001
+        for id in plan.renamed:
             del self._ids[self._nodes[id].name]
         for node in plan.put_nodes:
             if node.id not in self._nodes:
@@ -152,12 +156,26 @@ class Image:
             self._triples[edge.source, edge.type, edge.target] = edge.id
         self._edges[edge.id] = edge
 
-    def _drop_edge(self, id: int) -> None:  # noqa: A002
-        edge = self._edges.pop(id)
-        del self._triples[edge.source, edge.type, edge.target]
-        del self._edge_order[bisect_left(self._edge_order, id)]
-        for table, end in ((self._out, edge.source), (self._in, edge.target)):
-            run = table[end]
-            del run[bisect_left(run, id)]
-            if not run:
+    def _drop_edges(self, ids: Sequence[int]) -> None:
+        gone: dict[tuple[int, int], list[int]] = {}
+        for id in ids:
+            edge = self._edges.pop(id)
+            del self._triples[edge.source, edge.type, edge.target]
+            gone.setdefault((0, edge.source), []).append(id)
+            gone.setdefault((1, edge.target), []).append(id)
+        _remove(self._edge_order, ids)
+        for (side, end), lost in gone.items():
+            table = self._in if side else self._out
+            _remove(table[end], lost)
+            if not table[end]:
                 del table[end]
+
+
+def _remove(order: list[int], ids: Sequence[int]) -> None:
+    """Take ids out of a sorted list: a few one by one, many in one pass, because each one alone moves what is behind it."""
+    if len(ids) > _MANY:
+        gone = set(ids)
+        order[:] = [id for id in order if id not in gone]
+    else:
+        for id in ids:
+            del order[bisect_left(order, id)]
