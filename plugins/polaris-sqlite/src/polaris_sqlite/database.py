@@ -1,0 +1,374 @@
+"""A database file in WAL mode that many callers, threads and processes share: one writer a process, readers beside it.
+
+SQLite before 3.51.3 can corrupt a database when one connection commits at the moment another one copies the log back.
+So whatever commits, copies back or opens holds one file lock, `<database>.lock`; nothing is ever copied back on the
+side; and readers have connections that cannot write.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+import threading
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import quote
+
+from polaris_core import (
+    OutcomeUnknownError,
+    StorageError,
+    StoreClosedError,
+    StoreNotFoundError,
+    StoreReadOnlyError,
+    StoreUnavailableError,
+)
+from polaris_core.abc import FileLock, StorageOptions
+from polaris_sqlite.connection import Connection
+from polaris_sqlite.failures import code_of, failures_of, of_sqlite
+from polaris_sqlite.wal_index import WalIndex
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from polaris_sqlite.layout import Layout
+
+__all__ = ["Database"]
+
+T = TypeVar("T")
+
+CHECKPOINT_PAGES = 1_000
+"""How many pages of the log wait before they are copied back; a longer log makes every commit slower."""
+_OLDEST = (3, 37)  # the first with STRICT tables
+_RESTART_PAGES = 4 * CHECKPOINT_PAGES
+_RESTART_MILLISECONDS = 100
+_LOG_BYTES = 16 << 20  # what is kept of the log file after a commit that was larger
+_CACHE_KIBIBYTES = 16_384
+
+
+class Database:
+    """One database file, open in this process.
+
+    `path` may be relative or a symbolic link. `location` is what errors call it. Of `options`, `create`, `read_only`,
+    `durability` and `busy_seconds` count. `readers` is how many reads may be under way at one time, each on a thread of
+    its own.
+    """
+
+    def __init__(
+        self, path: str, layout: Layout, *, options: StorageOptions, location: str = "", readers: int = 1
+    ) -> None:
+        self.path = os.path.realpath(path)
+        self.location = location or path
+        self.options = options
+        self._layout = layout
+        self._readers_wanted = readers
+        self._lock = FileLock(f"{self.path}.lock", seconds=options.busy_seconds, location=self.location)
+        self._writer: Connection | None = None
+        self._readers: list[Connection] = []
+        self._reading: list[int] = []
+        self._index: WalIndex | None = None
+        self._here = threading.local()
+        self._doubtful = False  # a commit failed in a way that a crash could still turn into success
+        self._checkpoint_due = False
+        self._may_read = threading.Event()
+        self._may_read.set()
+
+    # --- opening --------------------------------------------------------------------------------------------------
+
+    async def open(self, begin: Callable[[sqlite3.Connection], T], fill: Callable[[sqlite3.Connection], None]) -> T:
+        """Open the file, recover what a crash left, and return what `begin` does in the first transaction.
+
+        A file that does not exist is made, if it may be, and `fill` puts its first rows into the new tables in the same
+        transaction. Raises `StoreNotFoundError`, `StoreFormatError`, `StoreBusyError`, `StoreReadOnlyError` or another
+        `StoreUnavailableError`.
+        """
+        begun: list[T] = []
+        first = Connection(lambda: self._open_first(begin, fill, begun), name="polaris-sqlite")
+        opened: list[Connection] = []
+        try:
+            opened.append(await first)
+            while len(opened) < self._readers_wanted + (not self.options.read_only):
+                opened.append(await Connection(self._open_reader, name="polaris-sqlite-reader"))
+        except BaseException:
+            for connection in reversed(opened):
+                connection.stop()
+            raise
+        if not self.options.read_only:
+            self._writer = opened.pop(0)
+        self._readers = opened
+        self._reading = [0] * len(opened)
+        return begun[0]
+
+    def _open_first(
+        self, begin: Callable[[sqlite3.Connection], T], fill: Callable[[sqlite3.Connection], None], begun: list[T]
+    ) -> sqlite3.Connection:
+        with failures_of(self.location):
+            self._check_path()
+            with self._exclusive():
+                database = self._connect("ro" if self.options.read_only else "rwc" if self.options.create else "rw")
+                try:
+                    self._prepare(database, fill)
+                    database.execute("BEGIN" if self.options.read_only else "BEGIN IMMEDIATE")
+                    begun.append(begin(database))
+                    database.execute("COMMIT")
+                    if self.options.durability == "process":
+                        database.execute("PRAGMA synchronous = NORMAL")
+                    self._index = WalIndex(self.path)
+                    if self._index.stamp() is None and not self.options.read_only:
+                        # Nothing tells how long the log is, so SQLite minds it, in the commits and under their lock.
+                        database.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES:d}")
+                except BaseException:
+                    database.close()
+                    raise
+                return database
+
+    def _check_path(self) -> None:
+        if sqlite3.sqlite_version_info < _OLDEST:
+            raise StoreUnavailableError(
+                f"this Python has SQLite {sqlite3.sqlite_version}, and {'.'.join(map(str, _OLDEST))} is needed",
+                location=self.location,
+            )
+        path = Path(self.path)
+        if path.exists():
+            if not path.is_file():
+                raise StoreUnavailableError(f"{self.location} is not a file", location=self.location)
+        elif self.options.read_only or not self.options.create:
+            raise StoreNotFoundError(f"there is no {self.location}, and none was to be made", location=self.location)
+        else:
+            _make_directory(path.parent)
+
+    def _exclusive(self) -> AbstractContextManager[object]:
+        if not self.options.read_only:
+            return self._lock
+        try:
+            self._lock.acquire()
+        except OSError:  # on a medium that cannot be written to, so nobody else writes either
+            return nullcontext()
+        self._lock.release()
+        return self._lock
+
+    def _connect(self, mode: str) -> sqlite3.Connection:
+        if mode == "ro" and os.statvfs(self.path).f_flag & os.ST_RDONLY and not Path(f"{self.path}-wal").exists():
+            mode = "ro&immutable=1"  # WAL mode needs a file beside the database, even to read, unless nobody can write
+        database = sqlite3.connect(
+            f"file:{quote(os.fsencode(self.path))}?mode={mode}",
+            uri=True,
+            isolation_level=None,
+            timeout=self.options.busy_seconds,
+            cached_statements=256,
+        )
+        try:
+            for setting in (
+                "wal_autocheckpoint = 0",
+                "synchronous = FULL",
+                "temp_store = MEMORY",
+                "trusted_schema = OFF",
+                "cell_size_check = ON",
+                f"cache_size = -{_CACHE_KIBIBYTES:d}",
+                f"journal_size_limit = {_LOG_BYTES:d}",
+            ):
+                database.execute(f"PRAGMA {setting}").fetchall()
+        except BaseException:
+            database.close()
+            raise
+        return database
+
+    def _open_reader(self) -> sqlite3.Connection:
+        with failures_of(self.location):
+            return self._connect("ro")
+
+    def _prepare(self, database: sqlite3.Connection, fill: Callable[[sqlite3.Connection], None]) -> None:
+        if not self._layout.is_blank(database):
+            self._layout.check(database, self.location)
+            if not self.options.read_only:
+                self._use_log(database)
+            return
+        if self.options.read_only or not self.options.create:
+            raise StoreNotFoundError(f"{self.location} is an empty file", location=self.location)
+        self._use_log(database)
+        database.execute("BEGIN IMMEDIATE")
+        self._layout.create(database)
+        fill(database)
+        database.execute("COMMIT")
+
+    def _use_log(self, database: sqlite3.Connection) -> None:
+        (mode,) = database.execute("PRAGMA journal_mode = WAL").fetchone()
+        if mode != "wal":
+            raise StoreUnavailableError(
+                f"{self.location} is on a file system where SQLite cannot share memory between processes",
+                location=self.location,
+            )
+
+    # --- closing --------------------------------------------------------------------------------------------------
+
+    async def close(self) -> None:
+        """Finish what is under way, copy the log back and close everything. Closing twice is closing once."""
+        await asyncio.shield(asyncio.ensure_future(self._close()))
+
+    async def _close(self) -> None:
+        readers, self._readers = self._readers, []
+        writer, self._writer = self._writer, None
+        if self._index is not None:
+            self._index.close()
+        for reader in readers:
+            await reader.close()
+        if writer is not None:
+            await writer.run(self._finish)
+            await writer.close()
+        self._lock.close()
+
+    def _finish(self, database: sqlite3.Connection) -> None:
+        try:
+            with self._lock, failures_of(self.location):
+                database.execute(f"PRAGMA busy_timeout = {_RESTART_MILLISECONDS:d}").fetchall()
+                busy, _, _ = database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+                if not busy:
+                    self.after_last_checkpoint(database)
+        except StorageError:  # another process has the store; the log stays and loses nothing
+            return
+
+    # --- what a kind of file may add ------------------------------------------------------------------------------
+
+    def before_write(self, database: sqlite3.Connection) -> None:
+        """Do what must happen before every transaction that writes, under the lock."""
+
+    def after_last_checkpoint(self, database: sqlite3.Connection) -> None:
+        """Do what must happen when everything is in the database file and this process is about to close it."""
+
+    # --- working --------------------------------------------------------------------------------------------------
+
+    async def run(self, function: Callable[[], T], *, write: bool) -> T:
+        """Call a function on the writer's thread or a reader's, in one hop; inside, `reading` and `writing` work.
+
+        A caller who is cancelled meanwhile gets `CancelledError`, and the function is run to its end all the same.
+        """
+        if write:
+            return await self._for_writing().run(partial(self._call, function))
+        if not self._readers:
+            raise StoreClosedError(f"{self.location} is not open")
+        place = min(range(len(self._readers)), key=self._reading.__getitem__)
+        self._reading[place] += 1
+        try:
+            return await self._readers[place].run(partial(self._call, function))
+        finally:
+            self._reading[place] -= 1
+
+    def _for_writing(self) -> Connection:
+        if self.options.read_only:
+            raise StoreReadOnlyError(f"{self.location} was opened for reading only", location=self.location)
+        if self._writer is None:
+            raise StoreClosedError(f"{self.location} is not open")
+        return self._writer
+
+    def _call(self, function: Callable[[], T], database: sqlite3.Connection) -> T:
+        self._here.database = database
+        return function()
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """A transaction that sees one committed state, inside a function that `run` calls."""
+        database: sqlite3.Connection = self._here.database
+        self._may_read.wait(_RESTART_MILLISECONDS / 1000)
+        with failures_of(self.location):
+            database.execute("BEGIN")
+            try:
+                yield database
+            finally:
+                _undo(database)
+
+    @contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """A transaction that nobody else, in any process, commits beside; durable when it is left without an error.
+
+        Raises `OutcomeUnknownError` when the commit failed and could not be taken back for certain.
+        """
+        database: sqlite3.Connection = self._here.database
+        with failures_of(self.location), self._lock:
+            _undo(database)
+            self._settle(database)
+            self.before_write(database)
+            database.execute("BEGIN IMMEDIATE")
+            try:
+                yield database
+            except BaseException:
+                _undo(database)
+                raise
+            self._commit(database)
+        self._mind_the_log()
+
+    def _commit(self, database: sqlite3.Connection) -> None:
+        try:
+            database.execute("COMMIT")
+        except sqlite3.Error as error:
+            _undo(database)
+            if code_of(error) in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY):
+                raise  # the last frame, the one that commits, was not written
+            self._doubtful = True
+            try:
+                self._settle(database)
+            except sqlite3.Error:
+                raise OutcomeUnknownError(
+                    f"{self.location} failed while it committed: {of_sqlite(error, self.location)}"
+                ) from error
+            raise
+
+    def _settle(self, database: sqlite3.Connection) -> None:
+        """Overwrite what a failed commit left in the log, which a recovery after a crash would take for a commit."""
+        if self._doubtful:
+            database.execute(f"PRAGMA user_version = {self._layout.version:d}")
+            self._doubtful = False
+
+    def stamp(self) -> int | None:
+        """Return a number that every commit by any process changes, from any thread; None where there is none."""
+        index = self._index
+        return None if index is None else index.stamp()
+
+    # --- the log --------------------------------------------------------------------------------------------------
+
+    def _mind_the_log(self) -> None:
+        writer, index = self._writer, self._index
+        if self._checkpoint_due or index is None or writer is None or index.frames()[1] < CHECKPOINT_PAGES:
+            return
+        with suppress(StoreClosedError):  # the process exits, and closing copies the log back too
+            writer.post(self._checkpoint)  # after the answer: no commit waits for it
+            self._checkpoint_due = True
+
+    def _checkpoint(self, database: sqlite3.Connection) -> None:
+        self._checkpoint_due = False
+        try:
+            with self._lock, failures_of(self.location):
+                database.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+                if self._index is not None and self._index.frames()[0] >= _RESTART_PAGES:
+                    self._restart_log(database)
+        except StorageError:  # the log keeps everything; the next commit tries again
+            return
+
+    def _restart_log(self, database: sqlite3.Connection) -> None:
+        """Let the log begin anew, which it cannot while any reader is in it: those of this process stand back."""
+        self._may_read.clear()
+        try:
+            database.execute(f"PRAGMA busy_timeout = {_RESTART_MILLISECONDS:d}").fetchall()
+            database.execute("PRAGMA wal_checkpoint(RESTART)").fetchall()
+            database.execute(f"PRAGMA busy_timeout = {int(self.options.busy_seconds * 1000):d}").fetchall()
+        finally:
+            self._may_read.set()
+
+
+def _undo(database: sqlite3.Connection) -> None:
+    if database.in_transaction:
+        database.execute("ROLLBACK")
+
+
+def _make_directory(directory: Path) -> None:
+    """Make a directory and those above it, and make each one's entry durable."""
+    if directory.is_dir():
+        return
+    _make_directory(directory.parent)
+    directory.mkdir(exist_ok=True)
+    descriptor = os.open(directory.parent, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

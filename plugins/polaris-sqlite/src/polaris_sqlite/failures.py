@@ -1,0 +1,69 @@
+"""What SQLite and the file system say, in Polaris' words."""
+
+from __future__ import annotations
+
+import errno
+import sqlite3
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from polaris_core import (
+    ProgramError,
+    StorageError,
+    StoreBusyError,
+    StoreDamagedError,
+    StoreFormatError,
+    StoreFullError,
+    StoreReadOnlyError,
+    StoreUnavailableError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["code_of", "failures_of", "of_sqlite", "of_system"]
+
+_SENTENCES: dict[int, tuple[type[StoreUnavailableError], str]] = {
+    sqlite3.SQLITE_BUSY: (StoreBusyError, "is held by a program that is not Polaris, or by one that stopped"),
+    sqlite3.SQLITE_LOCKED: (StoreBusyError, "is held by a program that is not Polaris, or by one that stopped"),
+    sqlite3.SQLITE_FULL: (StoreFullError, "has no room left: free some and try again; nothing was stored"),
+    sqlite3.SQLITE_READONLY: (StoreReadOnlyError, "cannot be written to; open it with mode=ro to read it"),
+    sqlite3.SQLITE_NOTADB: (StoreFormatError, "is not a SQLite database"),
+    sqlite3.SQLITE_CORRUPT: (StoreDamagedError, "is damaged: SQLite cannot follow its structure"),
+    sqlite3.SQLITE_CANTOPEN: (StoreUnavailableError, "cannot be opened"),
+    sqlite3.SQLITE_IOERR: (StoreUnavailableError, "cannot be read or written, the system reports a fault"),
+}
+
+
+def code_of(error: sqlite3.Error) -> int:
+    """Return SQLite's primary result code, 0 where the error is not SQLite's own."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF
+
+
+def of_sqlite(error: sqlite3.Error, location: str) -> StorageError:
+    """Return the error to raise for what SQLite raised."""
+    if isinstance(error, sqlite3.IntegrityError):
+        return ProgramError(f"{location} refused a plan that contradicts what it holds: {error}")
+    kind, sentence = _SENTENCES.get(code_of(error), (StoreUnavailableError, "failed"))
+    return kind(f"{location} {sentence} ({error})", location=location)
+
+
+def of_system(error: OSError, location: str) -> StoreUnavailableError:
+    """Return the error to raise for what the file system said."""
+    kind: type[StoreUnavailableError] = StoreUnavailableError
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        kind = StoreFullError
+    elif error.errno == errno.EROFS:
+        kind = StoreReadOnlyError
+    return kind(f"{location} cannot be opened: {error.strerror} ({error.filename})", location=location)
+
+
+@contextmanager
+def failures_of(location: str) -> Iterator[None]:
+    """Raise in Polaris' words what SQLite or the file system raises inside."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise of_sqlite(error, location) from error
+    except OSError as error:
+        raise of_system(error, location) from error

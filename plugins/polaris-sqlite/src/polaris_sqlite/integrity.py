@@ -1,0 +1,69 @@
+"""A checksum a row: SQLite does not notice a bit that flips in its file, and would hand out what it finds."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import TYPE_CHECKING, Any
+from zlib import crc32
+
+from polaris_core import StoreDamagedError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["checksum", "damaged", "fetch", "sealed"]
+
+_FORMS = ["\n".join(["%s"] * columns) for columns in range(16)]
+
+
+def checksum(row: tuple[Any, ...]) -> int:
+    """Return the checksum of a row's columns."""
+    return crc32((_FORMS[len(row)] % row).encode())
+
+
+def sealed(rows: Iterable[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """Return rows with their checksum as a last column, as they are stored."""
+    return [(*row, crc32((_FORMS[len(row)] % row).encode())) for row in rows]
+
+
+def damaged(where: str) -> StoreDamagedError:
+    """Return the error that says which row holds what nobody wrote."""
+    return StoreDamagedError(f"{where} is damaged: what is stored is not what was written", where=where)
+
+
+def fetch(
+    database: sqlite3.Connection, kind: str, statement: str, parameters: tuple[Any, ...] = ()
+) -> list[tuple[Any, ...]]:
+    """Return all rows of a statement whose last column is the checksum of the others, without that column.
+
+    Raises `StoreDamagedError` with the kind and the first column of a row whose checksum is another.
+    """
+    try:
+        rows = database.execute(statement, parameters).fetchall()
+    except sqlite3.OperationalError as error:
+        if "decode to UTF-8" in str(error):
+            raise damaged(_undecodable(database, kind, statement, parameters)) from error
+        raise
+    intact = []
+    for row in rows:
+        columns = row[:-1]
+        if crc32((_FORMS[len(columns)] % columns).encode()) != row[-1]:
+            raise damaged(f"{kind} {columns[0]!r}")
+        intact.append(columns)
+    return intact
+
+
+def _undecodable(database: sqlite3.Connection, kind: str, statement: str, parameters: tuple[Any, ...]) -> str:
+    database.text_factory = bytes
+    try:
+        for row in database.execute(statement, parameters).fetchall():
+            try:
+                for column in row:
+                    if isinstance(column, bytes):
+                        column.decode()
+            except UnicodeDecodeError:
+                key = row[0]
+                return f"{kind} {key.decode(errors='replace') if isinstance(key, bytes) else key!r}"
+    finally:
+        database.text_factory = str
+    return f"a {kind}"

@@ -1,0 +1,266 @@
+"""One committed state of a graph in SQLite, as the core's programs see it.
+
+Values are parameters only, and every answer is fetched whole: a cursor that is half read would hold the log in place.
+"""
+
+from __future__ import annotations
+
+from heapq import merge
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+import orjson
+
+from polaris_core.abc import (
+    ChangeRecord,
+    CommitPlan,
+    Direction,
+    EdgeRecord,
+    EdgeRef,
+    Head,
+    KeyKind,
+    Link,
+    MetaRecord,
+    NodeRecord,
+    NodeRef,
+    Receipt,
+)
+from polaris_sqlite import schema
+from polaris_sqlite.integrity import fetch, sealed
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable, Iterable, Sequence
+
+__all__ = ["SqliteSession"]
+
+Row = TypeVar("Row", NodeRecord, EdgeRecord, MetaRecord, Receipt)
+
+_NODE = "SELECT id, name, type, revision, body, checksum FROM nodes"
+_EDGE = "SELECT id, source, type, target, revision, body, checksum FROM edges"
+_META = "SELECT key, revision, body, checksum FROM meta"
+_CHANGE = 'SELECT seq, "commit", kind, id, source, target, body, checksum FROM changes'
+_RECEIPT = "SELECT key, digest, first, last, time, body, checksum FROM receipts"
+# CROSS JOIN keeps the order: left to itself SQLite may look through all edges of a target that has millions.
+_OF_TRIPLES = """
+    SELECT edges.id, source, edges.type, target, revision, body, checksum FROM json_each(?) AS wanted CROSS JOIN edges
+    ON source = json_extract(wanted.value, '$[0]') AND edges.type = json_extract(wanted.value, '$[1]')
+    AND target = json_extract(wanted.value, '$[2]')
+"""
+_AMONG = "IN (SELECT value FROM json_each(?))"
+_ENDS = {"out": ("source",), "in": ("target",), "both": ("source", "target")}
+_KEYS = {
+    "node": "SELECT name FROM nodes WHERE name > ? ORDER BY name LIMIT ?",
+    "meta": "SELECT key FROM meta WHERE key > ? ORDER BY key LIMIT ?",
+    "receipt": "SELECT key FROM receipts WHERE key > ? ORDER BY key LIMIT ?",
+}
+_CHANGES_OF = f"""
+    {_CHANGE} WHERE id = ?1 AND id > 0 AND seq > ?2
+    UNION ALL {_CHANGE} WHERE source = ?1 AND source > 0 AND id <> ?1 AND seq > ?2
+    UNION ALL {_CHANGE} WHERE target = ?1 AND target > 0 AND id <> ?1 AND source <> ?1 AND seq > ?2
+    ORDER BY seq LIMIT ?3
+"""
+_INT64 = 2**63
+_SORTED_AT_ONCE = 20_000  # links of many nodes that are sorted in memory; more are merged, run by run
+
+
+def _json(values: Iterable[object]) -> str:
+    return orjson.dumps([value for value in values if _storable(value)]).decode()
+
+
+def _storable(key: object) -> bool:
+    """Return whether SQLite can be asked for a key at all; nothing stored has one it cannot be asked for."""
+    if isinstance(key, str):
+        return key.isascii() or not any("\ud800" <= character <= "\udfff" for character in key)
+    if isinstance(key, int):
+        return -_INT64 <= key < _INT64
+    return isinstance(key, tuple) and all(map(_storable, key))
+
+
+class SqliteSession:
+    """A `BlockingSession` over a connection that is inside a transaction."""
+
+    def __init__(self, database: sqlite3.Connection) -> None:
+        self._database = database
+        self._head: Head | None = None
+
+    # --- reading --------------------------------------------------------------------------------------------------
+
+    def head(self) -> Head:
+        """Return where the store stands."""
+        if self._head is None:
+            self._head = schema.read_head(self._database)
+        return self._head
+
+    def nodes(self, refs: Sequence[NodeRef]) -> list[NodeRecord | None]:
+        """Return the nodes of these ids or names."""
+        ids = {ref for ref in refs if not isinstance(ref, str)}
+        names = {ref for ref in refs if isinstance(ref, str)}
+        found: dict[NodeRef, NodeRecord] = {}
+        for row in self._among("node", _NODE, "name", names, NodeRecord._make):
+            found[row.name] = row
+        for row in self._among("node", _NODE, "id", ids, NodeRecord._make):
+            found[row.id] = row
+        return [found.get(ref) for ref in refs]
+
+    def edges(self, refs: Sequence[EdgeRef]) -> list[EdgeRecord | None]:
+        """Return the edges of these ids or triples."""
+        ids = {ref for ref in refs if not isinstance(ref, tuple)}
+        triples = {ref for ref in refs if isinstance(ref, tuple)}
+        found: dict[EdgeRef, EdgeRecord] = {}
+        for row in self._among("edge", _EDGE, "id", ids, EdgeRecord._make):
+            found[row.id] = row
+        for row in self._of_triples(triples):
+            found[row.source, row.type, row.target] = row
+        return [found.get(ref) for ref in refs]
+
+    def _among(
+        self, kind: str, select: str, column: str, keys: set[Any], make: Callable[[Iterable[Any]], Row]
+    ) -> Iterable[Row]:
+        if not keys:
+            return ()
+        if len(keys) == 1 and _storable(only := next(iter(keys))):  # cheaper than to make and read JSON
+            return map(make, fetch(self._database, kind, f"{select} WHERE {column} = ?", (only,)))
+        return map(make, fetch(self._database, kind, f"{select} WHERE {column} {_AMONG}", (_json(keys),)))
+
+    def _of_triples(self, triples: set[tuple[int, str, int]]) -> Iterable[EdgeRecord]:
+        if not triples:
+            return ()
+        if len(triples) == 1 and _storable(only := next(iter(triples))):
+            rows = fetch(self._database, "edge", f"{_EDGE} WHERE source = ? AND type = ? AND target = ?", only)
+        else:
+            rows = fetch(self._database, "edge", _OF_TRIPLES, (_json(triples),))
+        return map(EdgeRecord._make, rows)
+
+    def links(
+        self, ids: Sequence[int], direction: Direction, types: Sequence[str] | None, limit: int, after: int
+    ) -> list[Link]:
+        """Return the edges of these nodes, ordered by edge id; the work grows with the limit, not with their number."""
+        unique = [id for id in dict.fromkeys(ids) if _storable(id)]
+        if not unique or (types is not None and not types):
+            return []
+        if len(unique) > 1:
+            enough = max(2 * limit, _SORTED_AT_ONCE)
+            rows = self._links(_json(unique), direction, types, after, f"LIMIT {enough:d}")
+            if len(rows) < enough:
+                rows.sort()
+                return list(map(Link._make, rows[:limit]))
+            return self._merged(unique, direction, types, limit, after)
+        return list(map(Link._make, self._links(unique[0], direction, types, after, f"ORDER BY id LIMIT {limit:d}")))
+
+    def _links(
+        self, node: int | str, direction: Direction, types: Sequence[str] | None, after: int, tail: str
+    ) -> list[tuple[Any, ...]]:
+        statement, parameters = _links_statement(node, direction, types, after)
+        return self._database.execute(f"{statement} {tail}", parameters).fetchall()
+
+    def _merged(
+        self, ids: list[int], direction: Direction, types: Sequence[str] | None, limit: int, after: int
+    ) -> list[Link]:
+        """Merge one ordered run a node, each read as far as needed, where too many edges to sort are involved."""
+        runs = []
+        try:
+            for id in ids:
+                statement, parameters = _links_statement(id, direction, types, after)
+                runs.append(self._database.execute(f"{statement} ORDER BY id", parameters))
+            unique = _without_repeats(merge(*runs))
+            return list(map(Link._make, islice(unique, limit)))
+        finally:
+            for run in runs:
+                run.close()
+
+    def scan(self, kind: Literal["node", "edge"], after: int, limit: int) -> list[Any]:
+        """Return node or edge records ordered by id."""
+        select, make = (_NODE, NodeRecord._make) if kind == "node" else (_EDGE, EdgeRecord._make)
+        rows = fetch(self._database, kind, f"{select} WHERE id > ? ORDER BY id LIMIT ?", (after, limit))
+        return list(map(make, rows))
+
+    def keys(self, kind: KeyKind, after: str, limit: int) -> list[str]:
+        """Return names of nodes, or keys of meta records or receipts, in the order of their UTF-8 bytes."""
+        return [key for (key,) in self._database.execute(_KEYS[kind], (after, limit)).fetchall()]
+
+    def meta(self, keys: Sequence[str]) -> list[MetaRecord | None]:
+        """Return the records beside the graph with these keys."""
+        found = {row.key: row for row in self._among("meta", _META, "key", set(keys), MetaRecord._make)}
+        return [found.get(key) for key in keys]
+
+    def changes(self, after: int, limit: int, id: int | None) -> list[ChangeRecord]:
+        """Return the changes after a number, in order."""
+        if id is None:
+            rows = fetch(self._database, "change", f"{_CHANGE} WHERE seq > ? ORDER BY seq LIMIT ?", (after, limit))
+        elif id > 0:
+            rows = fetch(self._database, "change", _CHANGES_OF, (id, after, limit))
+        else:  # what touches no record; the indexes leave it out
+            select = f"{_CHANGE} WHERE seq > ?1 AND ?2 IN (id, source, target) ORDER BY seq LIMIT ?3"
+            rows = fetch(self._database, "change", select, (after, id, limit))
+        return list(map(ChangeRecord._make, rows))
+
+    def receipts(self, keys: Sequence[str]) -> list[Receipt | None]:
+        """Return the receipts of these idempotency keys."""
+        found = {row.key: row for row in self._among("receipt", _RECEIPT, "key", set(keys), Receipt._make)}
+        return [found.get(key) for key in keys]
+
+    def counts(self) -> tuple[int, int]:
+        """Return how many nodes and how many edges there are."""
+        counted = "SELECT (SELECT count(*) FROM nodes), (SELECT count(*) FROM edges)"
+        nodes, edges = self._database.execute(counted).fetchone()
+        return nodes, edges
+
+    # --- writing --------------------------------------------------------------------------------------------------
+
+    def store(self, plan: CommitPlan) -> None:
+        """Write a plan, in the order of its fields."""
+        for table, ids in (("edges", plan.delete_edges), ("nodes", plan.delete_nodes), ("meta", plan.delete_meta)):
+            column = "key" if table == "meta" else "id"
+            self._each(f"DELETE FROM {table} WHERE {column} = ?", [(id,) for id in ids])  # noqa: S608
+        # A control character is in no name, so what is written meanwhile can meet no other name.
+        self._each("UPDATE nodes SET name = ? WHERE id = ?", [(f"\x1f{id}", id) for id in plan.renamed])
+        self._each(_PUT_NODE, sealed(plan.put_nodes))
+        self._each(_PUT_EDGE, sealed(plan.put_edges))
+        self._each(_PUT_META, sealed(plan.put_meta))
+        self._each("INSERT INTO changes VALUES (?, ?, ?, ?, ?, ?, ?, ?)", sealed(plan.changes))
+        self._each(_PUT_RECEIPT, sealed(plan.receipts))
+        schema.write_head(self._database, plan.head)
+        self._head = plan.head
+
+    def _each(self, statement: str, rows: list[tuple[Any, ...]]) -> None:
+        if len(rows) == 1:
+            self._database.execute(statement, rows[0])
+        elif rows:
+            self._database.executemany(statement, rows)
+
+
+def _put(table: str, key: str, columns: Sequence[str]) -> str:
+    """Return an insert that replaces the row of the same key and no other: a name that is taken makes it fail."""
+    values = ", ".join("?" for _ in columns)
+    assigned = ", ".join(f"{column} = excluded.{column}" for column in columns if column != key)
+    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({values}) ON CONFLICT ({key}) DO UPDATE SET {assigned}"  # noqa: S608
+
+
+_PUT_NODE = _put("nodes", "id", (*NodeRecord._fields, "checksum"))
+_PUT_EDGE = _put("edges", "id", (*EdgeRecord._fields, "checksum"))
+_PUT_META = _put("meta", "key", (*MetaRecord._fields, "checksum"))
+_PUT_RECEIPT = _put("receipts", "key", (*Receipt._fields, "checksum"))
+
+
+def _links_statement(
+    node: int | str, direction: Direction, types: Sequence[str] | None, after: int
+) -> tuple[str, tuple[Any, ...]]:
+    """Return the select of one node's links, or of those of a JSON array of nodes, each link once."""
+    among = "= ?1" if isinstance(node, int) else "IN (SELECT value FROM json_each(?1))"
+    of_type = "" if types is None else " AND type IN (SELECT value FROM json_each(?3))"
+    terms = []
+    for end in _ENDS[direction]:
+        repeated = f" AND NOT source {among}" if len(_ENDS[direction]) > 1 and end == "target" else ""
+        terms.append(f"SELECT id, source, type, target FROM edges WHERE {end} {among} AND id > ?2{of_type}{repeated}")  # noqa: S608
+    parameters: tuple[Any, ...] = (node, after) if types is None else (node, after, _json(types))
+    return " UNION ALL ".join(terms), parameters
+
+
+def _without_repeats(rows: Iterable[tuple[Any, ...]]) -> Iterable[tuple[Any, ...]]:
+    """Leave out what stands twice in a sorted run: an edge between two of the nodes that were asked for."""
+    last = None
+    for row in rows:
+        if row != last:
+            yield row
+            last = row

@@ -1,0 +1,107 @@
+"""`sqlite:///file`: a graph in one SQLite database."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
+
+import attrs
+
+from polaris_core import InvalidLocationError
+from polaris_core.abc import BlockingSession, BlockingStorage, Head, Location, StorageOptions
+from polaris_sqlite import power, schema
+from polaris_sqlite.database import Database
+from polaris_sqlite.session import SqliteSession
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable, Iterator
+
+__all__ = ["SqliteStorage"]
+
+T = TypeVar("T")
+
+_READERS = 2  # so that a long scan does not keep a short read waiting
+
+
+class SqliteStorage(BlockingStorage):
+    """A graph in one SQLite database, for any number of callers, threads and processes of one machine.
+
+    A commit is one hop to the thread of the one connection that writes, a read one to that of a connection that reads.
+    Raises `InvalidLocationError` for a location that is not a file or has options, since there are none.
+    """
+
+    def __init__(self, location: Location, options: StorageOptions) -> None:
+        _check(location)
+        if location.mode == "ro":
+            options = attrs.evolve(options, read_only=True)
+        self._options = options
+        self._file = _GraphFile(
+            location.path or "", schema.GRAPH, options=options, location=str(location), readers=_READERS
+        )
+
+    def __repr__(self) -> str:
+        return f"SqliteStorage({self._file.location!r})"
+
+    async def open(self) -> Head:
+        """Open the file, make it where there is none and it may be made, and return where the graph stands."""
+        return await self._file.open(self._begin, partial(schema.fill, head=self._options.new_head()))
+
+    def _begin(self, database: sqlite3.Connection) -> Head:
+        head = schema.read_head(database)
+        if self._options.read_only:
+            return head
+        self._file.boot = power.boot()
+        power.renew_after_loss(database, self._file.boot, self._options.unique)
+        return schema.read_head(database)
+
+    async def close(self) -> None:
+        """Copy what the log holds into the database and close it."""
+        await self._file.close()
+
+    @contextmanager
+    def session(self, *, write: bool) -> Iterator[BlockingSession]:
+        """Return a context whose session sees one committed state; with `write` nobody else commits meanwhile."""
+        with self._file.writing() if write else self._file.reading() as database:
+            yield SqliteSession(database)
+
+    async def run(self, function: Callable[[], T], *, write: bool) -> T:
+        """Run a function on the thread of a connection, in one hop."""
+        return await self._file.run(function, write=write)
+
+    def stamp(self) -> int | None:
+        """Return a number that every commit by any process changes."""
+        return self._file.stamp()
+
+
+class _GraphFile(Database):
+    """The database of a graph, which keeps account of commits that a power loss could take."""
+
+    boot = ""
+
+    def before_write(self, database: sqlite3.Connection) -> None:
+        if self.options.durability == "process":
+            power.mark(database, self.boot)
+
+    def after_last_checkpoint(self, database: sqlite3.Connection) -> None:
+        power.clear(database)
+
+
+def _check(location: Location) -> None:
+    what = str(location)
+    if location.host or location.port or location.username:
+        raise InvalidLocationError(
+            f"{what} names a host: write three slashes before a relative path, four before an absolute one",
+            location=what,
+        )
+    if not location.path or location.path == ":memory:":
+        raise InvalidLocationError(f"{what} names no file; a graph in memory is memory:", location=what)
+    if location.graph not in (None, "default"):
+        raise InvalidLocationError(
+            f"a SQLite file holds one graph, called default, and none called {location.graph!r}", location=what
+        )
+    if location.options:
+        raise InvalidLocationError(
+            f"sqlite: has no option {', '.join(sorted(location.options))}; there are graph and mode", location=what
+        )
