@@ -12,9 +12,8 @@ from polaris_core.errors import PluginSpecificationError
 from polaris_core.values import freeze_object
 
 if TYPE_CHECKING:
-    from polaris_core.graph import (
-        Graph,
-    )  # the one upward name: a handler's graph is the public Graph, for type checkers only
+    # The one upward name: a handler's graph is the public Graph, for type checkers only.
+    from polaris_core.graph import Graph
 
 __all__ = ["Tool", "ToolContext", "ToolHost", "ToolsetSpec"]
 

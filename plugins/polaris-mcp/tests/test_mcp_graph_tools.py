@@ -8,6 +8,8 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from polaris_mcp.host import Bounds, Host
 
 from polaris_core import CreateEdge, CreateNode, Schema
@@ -452,6 +454,53 @@ def test_what_can_be_no_attribute_is_refused_with_a_reason(play: Any, value: Any
         assert "Nothing was changed" in text
         text = await refusal(host, "find_nodes", where={"value": value})
         assert "fault" not in text
+
+    play(scenario)
+
+
+VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=20)
+    | st.sampled_from(["Ada Lovelace", "x"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+def arguments_of(schema: Any) -> st.SearchStrategy[Any]:
+    """What a schema asks for, or nearly."""
+    kind = schema.get("type")
+    if "enum" in schema:
+        return st.sampled_from(schema["enum"])
+    if kind == "object" and "properties" in schema:
+        required = {key: arguments_of(schema["properties"][key]) for key in schema["required"]}
+        optional = {key: arguments_of(inner) for key, inner in schema["properties"].items() if key not in required}
+        return st.fixed_dictionaries(required, optional=optional)
+    if kind == "object":
+        return st.dictionaries(st.text(max_size=5), VALUES, max_size=3)
+    if kind == "array":
+        return st.lists(arguments_of(schema["items"]), min_size=1, max_size=3)
+    if kind == "string":
+        return st.sampled_from(["Ada Lovelace", "Charles Babbage", "knows", "0.1"]) | st.text(max_size=10)
+    return {"integer": st.integers(-1, 101), "boolean": st.booleans()}.get(str(kind), VALUES)
+
+
+@given(data=st.data())
+@settings(deadline=None, max_examples=60, suppress_health_check=list(HealthCheck))
+def test_no_arguments_whatever_make_a_fault(play: Any, data: st.DataObject) -> None:
+    async def scenario(host: Host) -> None:
+        for _ in range(5):
+            entry = data.draw(st.sampled_from(list(host.catalog)), "tool")
+            arguments = data.draw(
+                arguments_of(entry.tool.input_schema) | st.dictionaries(st.text(), VALUES), "arguments"
+            )
+            answer = await host.handle_operation(entry.tool.name, arguments)
+            assert "(fault " not in answer.text
+            if answer.content is not None and entry.tool.output_schema is not None:
+                Schema(entry.tool.output_schema).check(answer.content)
 
     play(scenario)
 

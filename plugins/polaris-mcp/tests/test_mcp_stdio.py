@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -260,6 +261,25 @@ def test_a_broken_toolset_fails_the_check_and_a_server_serves_the_rest(installat
     assert ended.returncode == 0
     assert len(ended.stdout.splitlines()) == 2
     assert "broken" in ended.stderr
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a POSIX shell closes the descriptor")
+@pytest.mark.parametrize(("closed", "status"), [("<&-", 1), ("2>&-", 0)])
+def test_a_closed_descriptor_is_told_or_done_without(installation: Any, closed: str, status: int) -> None:
+    command = shlex.join(installation.command("serve", "--store", "memory:"))
+    ended = subprocess.run(
+        ["sh", "-c", f"exec {command} {closed}"],
+        input=lines(INITIALIZE),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        cwd=installation.work,
+        env=installation.environment,
+    )
+    assert ended.returncode == status, ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert "descriptor" not in ended.stderr
 
 
 def test_two_toolsets_with_one_tool_keep_a_server_from_starting(installation: Any) -> None:

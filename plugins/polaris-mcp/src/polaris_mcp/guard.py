@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
+
+from polaris_core import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,24 +44,30 @@ def guarded() -> Iterator[Wire]:
     """Take file descriptors 0 and 1 away: what Python, C or a child prints goes to stderr, what they read is empty.
 
     The protocol's own transport does the same, but only once it runs, and a plugin that prints while it is imported has
-    broken the first line by then. Both are given back at the end.
+    broken the first line by then. Both are given back at the end. Raises `ConfigError` where one of them is closed.
     """
-    sys.stdout.flush()
-    wire = Wire(_aside(0), _aside(1))
-    printed = sys.stdout
-    nothing = os.open(os.devnull, os.O_RDWR)
     try:
-        _divert(0, nothing)
+        wire = Wire(_aside(0), _aside(1))
+    except OSError as error:
+        raise ConfigError(
+            "standard input and standard output belong to the client, and one of them is closed: the client starts "
+            "the server",
+            setting="stdio",
+        ) from error
+    sys.stdout.flush()
+    printed = sys.stdout
+    with Path(os.devnull).open("r+", encoding="utf-8") as nothing:
         try:
-            _divert(1, 2)
-        except OSError:  # there is no stderr
-            _divert(1, nothing)
-        sys.stdout = sys.stderr
-        yield wire
-    finally:
-        sys.stdout = printed
-        sys.stderr.flush()
-        _divert(0, wire.input)
-        _divert(1, wire.output)
-        os.close(nothing)
-        # The duplicates stay open: a thread may still wait on one, and must not wake up to another file's bytes.
+            _divert(0, nothing.fileno())
+            try:
+                _divert(1, 2)
+            except OSError:  # there is no stderr
+                _divert(1, nothing.fileno())
+            sys.stdout = sys.stderr or nothing
+            yield wire
+        finally:
+            sys.stdout.flush()
+            sys.stdout = printed
+            _divert(0, wire.input)
+            _divert(1, wire.output)
+            # The duplicates stay open: a thread may still wait on one, and must not wake up to another file's bytes.
