@@ -58,7 +58,7 @@ def _optional_name(value: str | None) -> str | None:
     return None if value is None else normalize_name(value)
 
 
-def _is_patch(_mutation: object, _field: object, patch: object) -> None:
+def _is_patch(_mutation: object, _field: object, patch: Any) -> None:
     if not isinstance(patch, Patch):
         raise ValidationError(f"expected a Patch, not {type(patch).__name__}")
 
@@ -206,12 +206,12 @@ def _key(key: Key | tuple[str, str, str]) -> Key:
     return EdgeKey.of(*key)
 
 
-def _is_revision(_expect: object, _field: object, revision: object) -> None:
+def _is_revision(_expect: object, _field: object, revision: Any) -> None:
     if type(revision) is not int:
         raise ValidationError(f"a revision is an integer, not {type(revision).__name__}")
 
 
-def _is_cursor(_expect: object, _field: object, since: object) -> None:
+def _is_cursor(_expect: object, _field: object, since: Any) -> None:
     if not isinstance(since, Cursor) or type(since.seq) is not int:
         raise ValidationError("expected a Cursor; `Cursor.parse` reads its text form")
 
