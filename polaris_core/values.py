@@ -84,64 +84,96 @@ class FrozenList(list[Any]):
 EMPTY = FrozenDict()
 
 
-def _check_string(value: str, path: tuple[str | int, ...]) -> None:
+def _check_string(value: str) -> str:
     if "\x00" in value:
-        raise InvalidValueError("the character U+0000 cannot be stored", path=path)
+        raise InvalidValueError("the character U+0000 cannot be stored")
     try:
         value.encode()
     except UnicodeEncodeError:
-        raise InvalidValueError("a lone surrogate is not a character and cannot be stored", path=path) from None
+        raise InvalidValueError("a lone surrogate is not a character and cannot be stored") from None
+    return value
 
 
 def freeze(value: object, path: tuple[str | int, ...] = ()) -> Any:
     """Return `value` as a deeply immutable JSON value, or raise `InvalidValueError` naming the path of what is not one.
 
     Tuples are taken as arrays and any mapping with string keys as an object. `1`, `1.0`, `-0.0` and `True` stay what they are.
+    `path` is where the value itself stands in what it belongs to.
     """
+    try:
+        return _freeze(value, len(path))
+    except InvalidValueError as error:
+        error.path = (*path, *error.path)
+        if len(error.path) > MAX_DEPTH:  # the way down an endless hole tells nothing
+            error.path = error.path[:3]
+        raise
+
+
+def _freeze(value: Any, depth: int) -> Any:
     kind = type(value)
     if kind is str:
-        if not value.isascii() or "\x00" in value:  # type: ignore[attr-defined, operator]
-            _check_string(value, path)  # type: ignore[arg-type]
-        return value
+        return value if value.isascii() and "\x00" not in value else _check_string(value)
     if kind is bool or value is None:
         return value
     if kind is int:
-        if not INT64_MIN <= value <= INT64_MAX:  # type: ignore[operator]
-            raise InvalidValueError("an integer must fit in 64 bits; write larger ones as strings", path=path)
+        if not INT64_MIN <= value <= INT64_MAX:
+            raise InvalidValueError("an integer must fit in 64 bits; write larger ones as strings")
         return value
     if kind is float:
-        if not math.isfinite(value):  # type: ignore[arg-type]
-            raise InvalidValueError("NaN and infinity are not JSON", path=path)
+        if not math.isfinite(value):
+            raise InvalidValueError("NaN and infinity are not JSON")
         return value
     if kind is FrozenDict or kind is FrozenList:
-        if path:  # its own depth is bounded already, but not the sum of both
-            _check_depth(value, len(path))
+        if depth:  # its own depth is bounded already, but not the sum of both
+            _check_depth(value, depth)
         return value
-    return _freeze_container(value, path)
-
-
-def _freeze_container(value: object, path: tuple[str | int, ...]) -> Any:
-    if isinstance(value, (Mapping, list, tuple)) and len(path) >= MAX_DEPTH:
-        raise InvalidValueError(f"nested deeper than {MAX_DEPTH} levels", path=path[:3])
-    if isinstance(value, Mapping):
-        items = {}
-        for key, item in value.items():
-            if not isinstance(key, str):
-                raise InvalidValueError(f"an object's keys are strings, not {type(key).__name__}", path=path)
-            if not key.isascii() or "\x00" in key:
-                _check_string(key, path)
-            items[str.__str__(key)] = freeze(item, (*path, key))
-        return FrozenDict(items)
+    if kind is dict or isinstance(value, Mapping):
+        return _freeze_object(value, depth)
     if isinstance(value, (list, tuple)):
-        return FrozenList([freeze(item, (*path, index)) for index, item in enumerate(value)])
+        return _freeze_array(value, depth)
     # Enums and other subclasses are stored as what they derive from, whatever they say of themselves.
     if isinstance(value, str):
-        return freeze(str.__str__(value), path)
+        return _freeze(str.__str__(value), depth)
     if isinstance(value, int):
-        return freeze(int.__int__(value), path)
+        return _freeze(int.__int__(value), depth)
     if isinstance(value, float):
-        return freeze(float.__float__(value), path)
-    raise InvalidValueError(f"{type(value).__name__} is not a JSON value", path=path)
+        return _freeze(float.__float__(value), depth)
+    raise InvalidValueError(f"{kind.__name__} is not a JSON value")
+
+
+def _freeze_object(value: Mapping[Any, Any], depth: int) -> FrozenDict:
+    if depth >= MAX_DEPTH:
+        raise InvalidValueError(f"nested deeper than {MAX_DEPTH} levels")
+    items = {}
+    for key, item in value.items():
+        if type(key) is not str:
+            if not isinstance(key, str):
+                raise InvalidValueError(f"an object's keys are strings, not {type(key).__name__}")
+            key = str.__str__(key)  # noqa: PLW2901
+        if not key.isascii() or "\x00" in key:
+            _check_string(key)
+        if type(item) is str and item.isascii() and "\x00" not in item:  # what most values are, without another call
+            items[key] = item
+            continue
+        try:
+            items[key] = _freeze(item, depth + 1)
+        except InvalidValueError as error:
+            error.path = (key, *error.path)
+            raise
+    return FrozenDict(items)
+
+
+def _freeze_array(value: list[Any] | tuple[Any, ...], depth: int) -> FrozenList:
+    if depth >= MAX_DEPTH:
+        raise InvalidValueError(f"nested deeper than {MAX_DEPTH} levels")
+    items = []
+    for index, item in enumerate(value):
+        try:
+            items.append(_freeze(item, depth + 1))
+        except InvalidValueError as error:
+            error.path = (index, *error.path)
+            raise
+    return FrozenList(items)
 
 
 def _check_depth(value: object, depth: int) -> None:
@@ -216,8 +248,7 @@ def normalize_text(value: object) -> str:
         raise InvalidValueError(f"a text is a string, not {type(value).__name__}")
     if not value:
         raise InvalidValueError("a text is not empty")
-    _check_string(value, ())
-    return str.__str__(value)
+    return _check_string(str.__str__(value))
 
 
 def to_micros(time: datetime) -> int:

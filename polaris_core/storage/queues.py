@@ -1,0 +1,188 @@
+"""Callers that wait at the same moment travel together: writes in one durable commit, reads in one hop.
+
+Both queues live on one event loop. A caller that is cancelled while it waits has changed nothing; once its group has started,
+the group goes on without it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Generic, NamedTuple, TypeVar, cast
+
+from polaris_core.abc.storage import Storage
+from polaris_core.errors import LimitExceededError, PolarisError, ProgramError, StoreClosedError
+from polaris_core.limits import Limits
+from polaris_core.mutations import Batch, Commit
+from polaris_core.planning import load, plan
+from polaris_core.records import CommitPlan, Program, Session
+
+__all__ = ["ReadQueue", "WriteQueue"]
+
+T = TypeVar("T")
+
+_READERS = 2
+
+
+class _Call(NamedTuple, Generic[T]):
+    asked: T
+    answer: asyncio.Future[Any]
+
+
+class _Queue(ABC, Generic[T]):
+    """Calls that wait, and the tasks that carry groups of them to the store."""
+
+    def __init__(self, storage: Storage, limits: Limits, *, carriers: int) -> None:
+        self.storage = storage
+        self.limits = limits
+        self._carriers = carriers
+        self._waiting: deque[_Call[T]] = deque()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def submit(self, asked: T) -> asyncio.Future[Any]:
+        """Wait in the queue; the future is the answer. Raises `LimitExceededError` where too many wait already."""
+        if len(self._waiting) >= self.limits.queued:
+            raise LimitExceededError(
+                f"{len(self._waiting)} calls wait for the store already; wait for some of them first",
+                limit="queued",
+                size=len(self._waiting) + 1,
+                maximum=self.limits.queued,
+            )
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[Any] = loop.create_future()
+        self._waiting.append(_Call(asked, answer))
+        if (
+            len(self._tasks) < self._carriers
+        ):  # it starts with the next turn of the loop: who comes in this one goes along
+            self._tasks.add(loop.create_task(self._carry()))
+        return answer
+
+    async def drain(self) -> None:
+        """Wait until everything that was submitted is answered."""
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+
+    async def _carry(self) -> None:
+        group: Sequence[_Call[T]] = ()
+        try:
+            while group := self._next():
+                await self._answer(group)
+        except asyncio.CancelledError:  # only the end of the loop cancels it
+            _abandon((*group, *self._waiting))
+            self._waiting.clear()
+            raise
+        finally:  # in the turn that found nothing more: who comes later starts another task
+            self._tasks.discard(cast("asyncio.Task[None]", asyncio.current_task()))
+
+    @abstractmethod
+    def _next(self) -> Sequence[_Call[T]]:
+        """Take the calls that travel together next; none when none wait."""
+
+    @abstractmethod
+    async def _answer(self, group: Sequence[_Call[T]]) -> None:
+        """Carry a group to the store and settle every answer."""
+
+
+class WriteQueue(_Queue[Batch]):
+    """One commit at a time, of all the batches that wait, in order and as many as the limits let travel together."""
+
+    def __init__(self, storage: Storage, limits: Limits, now: Callable[[], int]) -> None:
+        super().__init__(storage, limits, carriers=1)
+        self._now = now
+
+    def _next(self) -> Sequence[_Call[Batch]]:
+        group: list[_Call[Batch]] = []
+        mutations = 0
+        while self._waiting and len(group) < self.limits.group_batches:
+            call = self._waiting[0]
+            mutations += len(call.asked.mutations)
+            if group and mutations > self.limits.group_records:
+                break
+            self._waiting.popleft()
+            if call.answer.done():  # cancelled while it waited
+                mutations -= len(call.asked.mutations)
+            else:
+                group.append(call)
+        return group
+
+    async def _answer(self, group: Sequence[_Call[Batch]]) -> None:
+        batches, now, limits = [call.asked for call in group], self._now(), self.limits
+
+        async def program(session: Session) -> CommitPlan:
+            return plan(batches, await load(session, batches, limits), now, limits)
+
+        try:
+            outcomes: Sequence[Commit | Exception] = (await self.storage.commit(program)).outcomes
+        except PolarisError as error:
+            outcomes = [error] * len(group)
+        except Exception as error:  # noqa: BLE001 - a fault nobody foresaw is its own batch's, not its neighbours'
+            if len(group) > 1:
+                for call in group:
+                    await self._answer((call,))
+                return
+            outcomes = (error,)
+        for call, outcome in zip(group, outcomes, strict=True):
+            _settle(call.answer, outcome)
+
+
+class ReadQueue(_Queue[Program[Any]]):
+    """At most two hops at a time, each for all the programs that wait when it starts: a long one holds up no short one."""
+
+    def __init__(self, storage: Storage, limits: Limits) -> None:
+        super().__init__(storage, limits, carriers=_READERS)
+
+    def _next(self) -> Sequence[_Call[Program[Any]]]:
+        group = [call for call in self._waiting if not call.answer.done()]
+        self._waiting.clear()
+        return group
+
+    async def _answer(self, group: Sequence[_Call[Program[Any]]]) -> None:
+        try:
+            if len(group) == 1:
+                answers: Sequence[Any] = (await self.storage.read(group[0].asked),)
+            else:
+                answers = await self.storage.read(_together([call.asked for call in group]))
+        except ProgramError as error:
+            if len(group) > 1:  # one of them broke the rules for all: each for itself, then
+                for call in group:
+                    await self._answer((call,))
+                return
+            answers = (error,)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is these callers' answer
+            answers = [error] * len(group)
+        for call, answer in zip(group, answers, strict=True):
+            _settle(call.answer, answer)
+
+
+def _together(programs: Sequence[Program[Any]]) -> Program[list[Any]]:
+    async def program(session: Session) -> list[Any]:
+        answers: list[Any] = []
+        for one in programs:
+            try:
+                answers.append(await one(session))
+            except Exception as error:  # noqa: BLE001 - its caller's, and nobody else's
+                answers.append(error)
+        return answers
+
+    return program
+
+
+def _settle(answer: asyncio.Future[Any], outcome: object) -> None:
+    if answer.done():
+        return
+    if isinstance(outcome, PolarisError):
+        answer.set_exception(outcome.fresh())  # callers that share a failure each raise an error of their own
+    elif isinstance(outcome, Exception):
+        answer.set_exception(outcome)
+    else:
+        answer.set_result(outcome)
+
+
+def _abandon(calls: Iterable[_Call[Any]]) -> None:
+    for call in calls:
+        if not call.answer.done():
+            call.answer.set_exception(
+                StoreClosedError("the event loop ended before the store answered; the outcome is unknown")
+            )
