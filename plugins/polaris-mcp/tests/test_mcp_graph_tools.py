@@ -489,7 +489,9 @@ def arguments_of(schema: Any) -> st.SearchStrategy[Any]:
 
 
 @given(data=st.data())
-@settings(deadline=None, max_examples=60, suppress_health_check=list(HealthCheck))
+@settings(
+    deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+)
 def test_no_arguments_whatever_make_a_fault(play: Any, data: st.DataObject) -> None:
     async def scenario(host: Host) -> None:
         for _ in range(5):

@@ -85,10 +85,16 @@ async def _serve(host: Host, wire: Wire) -> None:
             await asyncio.wait((running, stopping), return_when=asyncio.FIRST_COMPLETED)
             stopping.cancel()
             source.stop()
-            await asyncio.wait((running,), timeout=STOP_SECONDS)
+            ended, _ = await asyncio.wait((running,), timeout=STOP_SECONDS)
+            if ended:
+                running.result()
+                return
             running.cancel()
-            with suppress(asyncio.CancelledError):
-                await running
+            await asyncio.wait((running,))
+            if (
+                not running.cancelled()
+            ):  # the SDK's streams may break while they are cancelled; the graph is closed anyway
+                logger.debug("the server was cut off", exc_info=running.exception())
 
 
 @contextmanager
@@ -103,9 +109,8 @@ def _signals(stop: asyncio.Event) -> Iterator[None]:
             loop.remove_signal_handler(heard.pop())
 
     for number in (signal.SIGTERM, signal.SIGINT):
-        with suppress(
-            NotImplementedError, RuntimeError, ValueError
-        ):  # Windows, or a loop that is not the main thread's
+        # Windows has none, and only the main thread's loop may.
+        with suppress(NotImplementedError, RuntimeError, ValueError):
             loop.add_signal_handler(number, ask)
             heard.append(number)
     try:
