@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-import polaris_core
+from polaris_core import __version__
 from polaris_core.config import spelled
 from polaris_core.registry.discovery import copies
 from polaris_core.registry.first_party import CORE
@@ -59,8 +59,8 @@ def _interpreter() -> Iterator[Finding]:
 def _core() -> Iterator[Finding]:
     from importlib.metadata import packages_distributions
 
-    place = Path(polaris_core.__file__).resolve().parent
-    yield Finding(subject="core", text=f"{CORE} {polaris_core.__version__} in {place}")
+    place = Path(__file__).resolve().parents[1]
+    yield Finding(subject="core", text=f"{CORE} {__version__} in {place}")
     try:
         owners = sorted({spelled(name) for name in packages_distributions().get("polaris_core", ()) if name})
     except Exception as error:  # noqa: BLE001 - metadata of any distribution may be broken in any way
