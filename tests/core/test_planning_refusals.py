@@ -226,6 +226,19 @@ def test_expected_links_hold_while_no_edge_of_the_node_changes(store, change, to
     assert isinstance(outcome, Commit)
 
 
+@pytest.mark.parametrize("together", [True, False])
+def test_the_change_that_a_cursor_stands_after_is_no_later_change(store, together):
+    since = store.since()._replace(seq=store.since().seq + 1)
+    expecting = Batch([], expect=[ExpectLinks("a", since), ExpectUnchanged(since)])
+    groups = (
+        [(Batch(CreateEdge("b", "t", "a")), expecting)]
+        if together
+        else [(Batch(CreateEdge("b", "t", "a")),), (expecting,)]
+    )
+    *_, outcome = [outcome for group in groups for outcome in store.apply(*group)]
+    assert isinstance(outcome, Commit)
+
+
 @pytest.mark.parametrize("expect", [ExpectUnchanged, lambda since: ExpectLinks("a", since)])
 @pytest.mark.parametrize("wrong", [{"store": "other"}, {"epoch": "other"}, {"seq": 99}])
 def test_a_cursor_of_another_history_or_of_the_future_conflicts(store, expect, wrong):
