@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 
 from polaris_core import Batch, Edge, Node, from_json, to_json
@@ -41,4 +42,4 @@ def test_docs_json_forms_are_read_and_written_back(kind: str, form: dict[str, An
 
 def test_docs_json_forms_show_every_mutation_with_all_its_fields() -> None:
     shown = {form["op"]: set(form) for kind, form in FORMS if kind == "mutation"}
-    assert shown == {cls.__name__: {"op", *(field.name for field in cls.__attrs_attrs__)} for cls in MUTATIONS}
+    assert shown == {cls.__name__: {"op", *(field.name for field in attrs.fields(cls))} for cls in MUTATIONS}
