@@ -55,7 +55,7 @@ class History:
             yield block, b"".join(map(change_line, self._latest[start:end]))
             start = end
 
-    def changes(self, after: int, limit: int, id: int | None) -> list[ChangeRecord]:  # noqa: A002
+    def changes(self, after: int, limit: int, id: int | None) -> list[ChangeRecord]:
         """Return the changes after a number, in order; with `id`, those it takes part in."""
         found: list[ChangeRecord] = []
         for block in self._blocks:
@@ -69,7 +69,7 @@ class History:
                 found.append(latest[at])
         return found
 
-    def _in_block(self, block: int, after: int, limit: int, id: int | None) -> list[ChangeRecord]:  # noqa: A002
+    def _in_block(self, block: int, after: int, limit: int, id: int | None) -> list[ChangeRecord]:
         found = []
         lines = self._lines(block)
         start = bisect_right(lines, after, key=_seq_of_line) if block == block_of(after + 1) else 0
@@ -108,7 +108,7 @@ def _block(change: ChangeRecord) -> int:
     return block_of(change.seq)
 
 
-def _concerns(change: ChangeRecord, id: int | None) -> bool:  # noqa: A002
+def _concerns(change: ChangeRecord, id: int | None) -> bool:
     return id is None or id in (change.id, change.source, change.target)
 
 

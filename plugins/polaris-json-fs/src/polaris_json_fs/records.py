@@ -40,7 +40,7 @@ class Records(Image):
         self.history = history
         self._stale = _Stale()
 
-    def changes(self, after: int, limit: int, id: int | None) -> list[ChangeRecord]:  # noqa: A002
+    def changes(self, after: int, limit: int, id: int | None) -> list[ChangeRecord]:
         """Return the changes after a number, in order."""
         return self.history.changes(after, limit, id)
 
@@ -70,7 +70,7 @@ class Records(Image):
     def stale_files(self) -> Iterator[tuple[str, bytes]]:
         """Return path and content of each file to write again; a file without content is to go."""
         stale = self._stale
-        for id in stale.renamed:  # noqa: A001
+        for id in stale.renamed:
             stale.edges.update([block_of(link.id) for link in self.links([id], "both", None, _ALL, 0)])
         for block in sorted(stale.nodes):
             yield block_path("nodes", block), b"".join(map(node_line, self._block("node", block)))

@@ -1,48 +1,33 @@
-"""One store as one process sees it: blocking, for two threads, one that reads and one that writes.
+"""One store as one process writes it: commits, and the checkpoints that bring the readable files up to date.
 
 The writer holds the store's file lock from before it looks at the state until its commit is visible; that excludes all
-other writers, in whatever process. `_state` excludes the two threads of this process from each other: the reader holds
-it while it reads, the writer only while it changes what is in memory, never while it waits for the disk. Whoever wants
-both takes the file lock first.
+other writers, in whatever process. Whoever wants both takes the file lock first and `_state` after it.
 """
 
 from __future__ import annotations
 
 import logging
-import threading
-import time
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
-from polaris_core import (
-    EditConflictError,
-    OutcomeUnknownError,
-    StorageError,
-    StoreBusyError,
-    StoreDamagedError,
-    StoreUnavailableError,
-)
-from polaris_core.abc import CommitPlan, FileLock
+from polaris_core import OutcomeUnknownError, StorageError, StoreUnavailableError
+from polaris_core.abc import CommitPlan
 from polaris_json_fs import checkpoint
 from polaris_json_fs.counter import CHECKPOINTING, UNSYNCED, SharedCounter
-from polaris_json_fs.directory import initialise, prepare
 from polaris_json_fs.faults import translated
-from polaris_json_fs.journal import decode_plan, encode_frame, encode_plan, scan
-from polaris_json_fs.journal_file import JournalFile, UncertainError
-from polaris_json_fs.layout import COUNTER, LOCK, MANIFEST, NEXT, journal_name
-from polaris_json_fs.loading import Loading
+from polaris_json_fs.following import Following
+from polaris_json_fs.journal import encode_frame, encode_plan, scan
+from polaris_json_fs.journal_file import UncertainError
+from polaris_json_fs.layout import NEXT
 from polaris_json_fs.manifest import Manifest
-from polaris_json_fs.recovery import DamageError, Verdict, judge
 from polaris_json_fs.sessions import Writing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from polaris_core.abc import BlockingSession, Head, StorageOptions
-    from polaris_json_fs.journal import Frame
-    from polaris_json_fs.records import Records
+    from polaris_json_fs.loading import Loading
 
 __all__ = ["Store"]
 
@@ -51,43 +36,13 @@ _CLOSING_SECONDS: Final = 2.0
 _log = logging.getLogger(__name__)
 
 
-class Store:
-    """The directory, what was loaded from it, and how far."""
-
-    _records: Records
-    _manifest: Manifest
+class Store(Following):
+    """A store that can be written, unless it was opened for reading."""
 
     def __init__(self, directory: Path, location: str, options: StorageOptions, *, read_only: bool) -> None:
-        self.counter: SharedCounter | None = None
-        self._directory = directory
-        self._location = location
-        self._options = options
-        self._read_only = read_only
-        self._file_lock = FileLock(
-            directory / LOCK, seconds=options.busy_seconds, location=location, read_only=read_only
-        )
-        self._journal = self._journal_of(0)
-        self._state = threading.Lock()
-        self._applied = 0  # the position of what is in memory
-        self._frames = 0  # of the journal, applied
-        self._tried = 0  # the length of the journal when a checkpoint last failed
-        self._seen: tuple[object, ...] = ()
-        self._broken: StorageError | None = None
+        super().__init__(directory, location, options, read_only=read_only)
         self._loaded = False
-
-    # --- opening --------------------------------------------------------------------------------------------------
-
-    def find(self) -> tuple[Manifest, Loading]:
-        """Find or make the store, finish what a crash left, and return the checkpoint to load and an empty loading."""
-        with translated(self._location):
-            prepare(self._directory, self._location, create=self._options.create and not self._read_only)
-            with self._locked():
-                manifest = self._current()
-                if manifest is None:  # never so for a reader: `prepare` has found one
-                    manifest = initialise(self._directory, self._location, self._options.new_head())
-                if not self._read_only:
-                    checkpoint.tidy(self._directory, manifest.generation)
-                return manifest, self._loading()
+        self._tried = 0  # the length of the journal when a checkpoint last failed
 
     def start(self, loading: Loading, manifest: Manifest) -> Head | None:
         """Take over a loaded checkpoint, recover the journal after it, and return where the store stands.
@@ -115,192 +70,16 @@ class Store:
             self._loaded = True
             return self._records.head()
 
-    def _locked(self) -> AbstractContextManager[object]:
-        """Return the lock, or nothing where there is none and none may be made: then nobody ever wrote here."""
-        if self._read_only and not (self._directory / LOCK).exists():
-            return nullcontext()
-        return self._file_lock
-
-    def _current(self) -> Manifest | None:
-        if not self._read_only:
-            return checkpoint.finish(self._directory, self._location)
-        pending = checkpoint.read_manifest(self._directory, self._location, NEXT)
-        return pending or checkpoint.read_manifest(self._directory, self._location)
-
-    def _loading(self) -> Loading:
-        return Loading(self._directory, self._location, pending=self._read_only and (self._directory / NEXT).exists())
-
-    def _map_counter(self) -> None:
-        path = self._directory / COUNTER
-        if self.counter is None and (path.exists() or not self._read_only):
-            self.counter = SharedCounter(path, write=not self._read_only)
-
-    def _take_over(self, records: Records, manifest: Manifest) -> None:
-        self._records = records
-        self._follow_journal(manifest)
-        self._applied = manifest.position
-
-    def _follow_journal(self, manifest: Manifest) -> None:
-        """Make a manifest's journal, of which nothing is applied yet, the one in use."""
-        self._journal.close()
-        self._journal = self._journal_of(manifest.generation)
-        self._manifest = manifest
-        self._frames = self._tried = 0
-
-    def _journal_of(self, generation: int) -> JournalFile:
-        path = self._directory / journal_name(generation)
-        return JournalFile(path, self._location, write=not self._read_only)
-
-    def _recover(self) -> Verdict:
-        """Apply the journal, cut a torn end, and set the counter right. Called with the lock, and with `_state`."""
-        journal, counter, base = self._journal, self.counter, self._manifest.position
-        size = journal.size()
-        found = scan(journal.read(0, size), 1, self._manifest.seed)
-        acknowledged, lost_power = 0, False
-        if counter is not None and counter.known:
-            lost_power = counter.lost_power
-            acknowledged = counter.position - base
-            if counter.generation > self._manifest.generation:
-                acknowledged = size + 1  # an older copy of the store was put in place
-        try:
-            verdict = judge(found, size, acknowledged, lost_power=lost_power)
-        except DamageError as error:
-            raise self._damaged(error.offset) from None
-        for frame in found.frames:
-            self._apply(frame, 0)
-        if counter is None or self._read_only:
-            return verdict
-        if verdict.end < size:
-            journal.cut(verdict.end)
-        if verdict.end > acknowledged:
-            journal.sync()
-        if not verdict.lost:  # else other processes must not take what is now there for what they know
-            counter.set(self._manifest.generation, base + verdict.end)
-            counter.flags &= ~CHECKPOINTING
-        return verdict
-
-    # --- reading --------------------------------------------------------------------------------------------------
-
-    @contextmanager
-    def reading(self) -> Iterator[BlockingSession]:
-        """Return a context in which the latest committed state stands still."""
-        with self._state:
-            self._check()
-            with translated(self._location):
-                self._catch_up()
-            yield self._records
-
-    def _check(self) -> None:
-        if self._broken is not None:
-            raise self._broken.fresh()
-
-    def _catch_up(self) -> None:
-        """Apply what other processes have committed. Called with `_state`."""
-        if self.counter is None:
-            self._look_again()
-        while (counter := self.counter) is not None:
-            generation, position = counter.generation, counter.position  # in this order: see `SharedCounter.set`
-            if position <= self._applied:
-                return
-            if generation != self._manifest.generation:
-                self._follow(generation)
-            elif not self._replay(position) and counter.generation == generation:
-                raise self._damaged(self._applied - self._manifest.position)
-
-    def _look_again(self) -> None:
-        """Load the store again if its files were changed: nobody has opened it for writing, so no counter tells."""
-        self._map_counter()
-        seen = self._look()
-        if seen != self._seen:
-            self._reload()
-            self._recover()
-            self._seen = seen
-
-    def _look(self) -> tuple[object, ...]:
-        paths = (self._directory / MANIFEST, self._directory / NEXT, self._journal.path)
-        states = [path.stat() if path.exists() else None for path in paths]
-        return tuple(state and (state.st_mtime_ns, state.st_size, state.st_ino) for state in states)
-
-    def _replay(self, position: int) -> bool:
-        """Apply the journal up to a position that is committed; return whether all of it was there and whole."""
-        base = self._manifest.position
-        start = self._applied - base
-        data = self._journal.read(start, position - base)
-        found = scan(data, self._frames + 1, self._manifest.seed)
-        for frame in found.frames:
-            self._apply(frame, start)
-        return self._applied == position
-
-    def _apply(self, frame: Frame, offset: int) -> None:
-        try:
-            self._records.store(decode_plan(frame.payload, self._records.head()))
-        except (ValueError, KeyError, TypeError) as error:
-            raise self._damaged(offset + frame.start) from error
-        self._applied += frame.end - frame.start
-        self._frames += 1
-
-    def _follow(self, generation: int) -> None:
-        """Go over to the journal of a later checkpoint that another process wrote."""
-        before = self._manifest
-        after = checkpoint.read_manifest(self._directory, self._location)
-        if (
-            after is not None
-            and after.generation == before.generation + 1
-            and after.head.epoch == before.head.epoch
-            and (self._applied == after.position or self._replay(after.position))
-        ):
-            self._records.settled()
-            self._records.history.settle(after.blocks("changes"), after.head.seq)
-            self._follow_journal(after)
-        else:
-            self._reload()
-        if self._manifest.generation < generation:
-            raise StoreDamagedError(
-                f"{self._location}: {MANIFEST} was replaced by an older one while the store was in use",
-                location=self._location,
-                where=MANIFEST,
-            )
-
-    def _reload(self) -> None:
-        """Load a checkpoint that is too far away to follow; another one may be under way, so try for a while."""
-        deadline = time.monotonic() + self._options.busy_seconds
-        loading = self._loading()
-        while True:
-            manifest = self._current() if self._read_only else checkpoint.read_manifest(self._directory, self._location)
-            try:
-                if manifest is not None:
-                    for path in loading.missing(manifest):
-                        loading.take(manifest, path, loading.read(path))
-                    self._take_over(loading.build(manifest), manifest)
-                    return
-            except EditConflictError:
-                if time.monotonic() > deadline:
-                    raise
-            if time.monotonic() > deadline:
-                raise StoreBusyError(
-                    f"{self._location} changes faster than it can be loaded", seconds=self._options.busy_seconds
-                )
-            time.sleep(0.01)
-
-    def _damaged(self, offset: int) -> StoreDamagedError:
-        where = f"{journal_name(self._manifest.generation)}, byte {offset}"
-        return StoreDamagedError(
-            f"{self._location}: {where}: what stands there is neither a commit nor the torn end of one; restore the file"
-            " from a backup, or cut it there and lose what follows",
-            location=self._location,
-            where=where,
-        )
-
     # --- writing --------------------------------------------------------------------------------------------------
 
     @contextmanager
     def writing(self) -> Iterator[BlockingSession]:
-        """Return a context in which nobody else commits; what its session stored is committed as it is left."""
+        """Return a context in which nobody else commits; what its session stored is committed at its end."""
         self._check()
         with translated(self._location):
             self._file_lock.acquire()
         try:
-            with self._state, translated(self._location):
+            with translated(self._location):
                 self._catch_up_to_the_end()
             session = Writing(self._records)
             yield session
@@ -313,8 +92,26 @@ class Store:
         assert self.counter is not None  # noqa: S101 - a store that is open for writing has one
         return self.counter
 
+    def _is_at_the_end(self) -> bool:
+        """Whether there is nothing to catch up with. Called with the lock, but a long read may hold `_state`.
+
+        The reader changes `_applied` after what belongs to it and `_manifest` last, so they are looked at in this order.
+        """
+        counter = self._shared()
+        return (
+            counter.position == self._applied
+            and counter.generation == self._manifest.generation
+            and not counter.flags & CHECKPOINTING
+            and self._journal.size() == self._applied - self._manifest.position
+        )
+
     def _catch_up_to_the_end(self) -> None:
-        """Catch up, and settle what a writer left that died. Called with the lock and with `_state`."""
+        """Catch up, and settle what a writer left that died. Called with the lock."""
+        if not self._is_at_the_end():
+            with self._state:
+                self._settle()
+
+    def _settle(self) -> None:
         counter = self._shared()
         if counter.flags & CHECKPOINTING:
             manifest = checkpoint.finish(self._directory, self._location)
@@ -361,14 +158,16 @@ class Store:
         with self._state:
             if self._applied == start:  # else the reader saw the counter move and was here first
                 self._records.store(plan)
-                self._applied = start + len(frame)
                 self._frames += 1
+                self._applied = start + len(frame)
 
     # --- checkpoints ----------------------------------------------------------------------------------------------
 
     def due(self) -> bool:
         """Whether the journal has grown so large that taking it into the files pays."""
         length = self._applied - self._manifest.position
+        if length < self._tried:  # another process has written one since
+            self._tried = 0
         return length > max(_SMALL_JOURNAL, self._manifest.record_bytes, 2 * self._tried)
 
     def checkpoint(self, seconds: float | None = None) -> None:
@@ -378,8 +177,7 @@ class Store:
         with translated(self._location):
             self._file_lock.acquire(seconds)
             try:
-                with self._state:
-                    self._catch_up_to_the_end()
+                self._catch_up_to_the_end()
                 if self._applied != self._manifest.position:
                     self._write_checkpoint(self._records.head(), self._applied)
             except BaseException:
@@ -407,6 +205,7 @@ class Store:
             self._records.history.settle(manifest.blocks("changes"), head.seq)
             self._follow_journal(manifest)
             self._applied = position
+            self._tried = 0
             counter.set(manifest.generation, position)
         counter.flags = 0
         checkpoint.tidy(self._directory, manifest.generation)

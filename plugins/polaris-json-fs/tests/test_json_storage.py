@@ -1,0 +1,454 @@
+"""What is stored is there again: every kind of record, byte for byte, in order, now and after opening it again."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import time
+
+import pytest
+
+from polaris_core import (
+    AlreadyExistsError,
+    Batch,
+    ConflictError,
+    CreateEdge,
+    CreateNode,
+    DeleteEdge,
+    DeleteMeta,
+    DeleteNode,
+    Emit,
+    ExpectRevision,
+    Observation,
+    Patch,
+    PatchNode,
+    PolarisError,
+    ProgramError,
+    PutEdge,
+    RenameNode,
+    SetMeta,
+    StoreClosedError,
+)
+from polaris_core.abc import ChangeRecord, CommitPlan, NodeRecord
+
+HOSTILE = [
+    "../x",
+    "/etc/passwd",
+    ".",
+    "CON",
+    "Foo",
+    "foo",
+    "trailing. ",
+    "a\u2028b\u2029c",
+    "\u202eright",
+    "\uff0f\uff0e\uff0e",
+    '","body":{"x":1}',
+    '{"frame":"000000000001"',
+    "'; DROP TABLE nodes; --",
+    "\U0001f600" * 200,
+]
+
+
+def test_every_kind_of_record_survives_closing_and_opening(serve, everything):
+    async def scenario():
+        async with serve() as store:
+            await store.commit(
+                Batch(
+                    (
+                        CreateNode("Ada", "person", {"born": 1815, "x": -0.0, "y": 1e22}, ["wrote a program"]),
+                        CreateNode("Babbage", "person", {"nested": {"a": [1, 1.0, True, None, "\u2028"]}}),
+                        CreateEdge("Ada", "knows", "Babbage", {"since": 1833}),
+                        CreateEdge("Ada", "knows", "Ada"),
+                        SetMeta("schema", {"person": {}}),
+                        SetMeta("flag", False),
+                        Emit("told", "Ada", {"a": 1}),
+                    ),
+                    key="first",
+                    author="me",
+                )
+            )
+            await store.commit(
+                Batch(PatchNode("Ada", Patch(set={("born",): 1816}, observe=[Observation("a mother", "letters")])))
+            )
+            await store.commit(Batch((DeleteEdge("Ada", "knows", "Ada"), DeleteMeta("flag")), key="second"))
+            before = await everything(store)
+        async with serve() as store:
+            after = await everything(store)
+            assert after == before
+            assert len(after["receipts"]) == 2
+            assert len(after["changes"]) == after["head"].seq == 10
+
+    asyncio.run(scenario())
+
+
+def test_a_journal_gives_back_the_same_as_the_files(serve, everything, directory, tmp_path):
+    async def scenario():
+        async with serve() as store:
+            for number, name in enumerate(HOSTILE):
+                await store.commit(
+                    Batch((CreateNode(name, attributes={name: f"{name}\u0085\x1c"}), SetMeta(name, name)))
+                )
+                if number:
+                    await store.commit(Batch(CreateEdge(name, name[:60], HOSTILE[number - 1])))
+            before = await everything(store)
+            shutil.copytree(directory, tmp_path / "copy")
+        async with serve(tmp_path / "copy") as store:
+            assert await everything(store) == before
+        async with serve() as store:
+            assert await everything(store) == before
+
+    asyncio.run(scenario())
+
+
+def test_no_name_becomes_the_name_of_a_file(serve, directory, tmp_path):
+    async def scenario():
+        async with serve() as store:
+            await store.commit(Batch([CreateNode(name, name[:60]) for name in HOSTILE]))
+
+    asyncio.run(scenario())
+    assert [path.name for path in tmp_path.iterdir()] == ["kg"]
+    assert sorted(path.relative_to(directory).as_posix() for path in directory.rglob("*")) == [
+        ".gitignore",
+        "changes",
+        "changes/000000.jsonl",
+        "committed",
+        "lock",
+        "manifest.json",
+        "nodes",
+        "nodes/000000.jsonl",
+    ]
+
+
+def test_names_can_be_swapped_in_one_commit(serve):
+    async def scenario():
+        async with serve() as store:
+            await store.commit(Batch((CreateNode("a", "first"), CreateNode("b", "second"))))
+            await store.commit(Batch((RenameNode("a", "c"), RenameNode("b", "a"), RenameNode("c", "b"))))
+        async with serve() as store:
+            a, b = await store.read(lambda session: session.nodes(["a", "b"]))
+            assert (a.type, b.type) == ("second", "first")
+            assert (a.id, b.id) == (2, 1)
+
+    asyncio.run(scenario())
+
+
+def test_ids_are_never_given_out_again(serve):
+    async def scenario():
+        ids = []
+        for _ in range(3):
+            async with serve() as store:
+                ids.append((await store.commit(Batch(CreateNode("a")))).results[0].id)
+                await store.commit(Batch(DeleteNode("a")))
+        assert ids == [1, 2, 3]
+
+    asyncio.run(scenario())
+
+
+def test_the_whole_feed_stays_readable_page_by_page_over_checkpoints(serve):
+    async def scenario():
+        for start in range(0, 9_000, 3_000):
+            async with serve(durability="process") as store:
+                await store.apply([Batch([CreateNode(f"n{start + i}") for i in range(3_000)])])
+        async with serve() as store:
+            await store.commit(Batch(CreateEdge("n0", "t", "n8999")))
+            after, seen = 0, []
+            while page := await store.read(lambda session: session.changes(after, 700, None)):  # noqa: B023
+                assert len(page) <= 700
+                seen += [change.seq for change in page]
+                after = page[-1].seq
+            assert seen == list(range(1, 9_002))
+            assert [c.seq for c in await store.read(lambda session: session.changes(4_094, 3, None))] == [
+                4_095,
+                4_096,
+                4_097,
+            ]
+            assert [c.seq for c in await store.read(lambda session: session.changes(0, 10, 1))] == [1, 9_001]
+            assert [c.seq for c in await store.read(lambda session: session.changes(1, 10, 9_000))] == [9_000, 9_001]
+            assert [c.seq for c in await store.read(lambda session: session.changes(0, 1, 5_000))] == [5_000]
+            assert (await store.read(lambda session: session.head())).floor == 0
+
+    asyncio.run(scenario())
+
+
+def test_links_and_names_are_ordered_and_paged(serve):
+    async def scenario():
+        async with serve() as store:
+            names = ["hub", "\uffff", "\U00010000", "B", "a", "b", "ä"]
+            await store.commit(Batch([CreateNode(name) for name in names]))
+            await store.commit(Batch([CreateEdge("hub", f"t{i % 2}", names[i]) for i in range(7)]))
+        async with serve() as store:
+
+            async def program(session):
+                pages, after = [], ""
+                while page := await session.keys("node", after, 2):
+                    pages.append(page)
+                    after = page[-1]
+                (hub,) = await session.nodes(["hub"])
+                out = await session.links([hub.id], "out", None, 4, 0)
+                more = await session.links([hub.id], "out", None, 4, out[-1].id)
+                odd = await session.links([hub.id], "both", ["t1"], 10, 0)
+                return pages, out, more, odd, await session.counts()
+
+            pages, out, more, odd, counts = await store.read(program)
+        assert [len(page) for page in pages] == [2, 2, 2, 1]
+        assert [name for page in pages for name in page] == sorted(names)
+        assert [link.id for link in (*out, *more)] == [8, 9, 10, 11, 12, 13, 14]
+        assert [link.type for link in odd] == ["t1", "t1", "t1"]
+        assert counts == (7, 7)
+
+    asyncio.run(scenario())
+
+
+def test_a_refused_batch_leaves_nothing_and_hurts_no_neighbour(serve, everything):
+    async def scenario():
+        async with serve() as store:
+            outcomes = await store.apply(
+                [
+                    Batch(CreateNode("a")),
+                    Batch((CreateNode("b"), CreateNode("a"))),
+                    Batch(CreateNode("c"), expect=(ExpectRevision("a", 7),)),
+                    Batch(CreateNode("d"), expect=(ExpectRevision("a", 1),)),
+                ]
+            )
+            assert isinstance(outcomes[1], AlreadyExistsError)
+            assert isinstance(outcomes[2], ConflictError)
+        async with serve() as store:
+            state = await everything(store)
+            assert [(node.id, node.name) for node in state["nodes"]] == [(1, "a"), (2, "d")]
+            assert state["head"].seq == 2
+
+    asyncio.run(scenario())
+
+
+def test_a_repeated_batch_is_answered_from_its_receipt_after_opening_again(serve):
+    async def scenario():
+        batch = Batch((CreateNode("a"), CreateNode("b")), key="once")
+        async with serve() as store:
+            first = await store.commit(batch)
+        async with serve() as store:
+            assert await store.commit(batch) == first
+
+    asyncio.run(scenario())
+
+
+def test_a_rename_writes_the_new_name_beside_each_edge(serve, directory):
+    async def scenario():
+        async with serve() as store:
+            await store.commit(Batch((CreateNode("hub"), CreateNode("leaf"), PutEdge("leaf", "of", "hub"))))
+        async with serve() as store:
+            await store.commit(Batch(RenameNode("hub", "centre")))
+
+    asyncio.run(scenario())
+    assert '"source":"leaf","type":"of","target":"centre"' in (directory / "edges/000000.jsonl").read_text()
+
+
+def test_a_stamp_moves_with_each_commit_and_with_nothing_else(serve):
+    async def scenario():
+        async with serve() as store:
+            stamps = [store.storage.stamp()]
+            for number in range(3):
+                await store.commit(Batch(CreateNode(f"n{number}")))
+                stamps.append(store.storage.stamp())
+            assert sorted(set(stamps)) == stamps
+            await store.commit(Batch(DeleteNode("n0")))
+            last = store.storage.stamp()
+            await store.apply([Batch(CreateNode("n1"))])
+            await store.read(lambda session: session.head())
+            assert store.storage.stamp() == last > stamps[-1]
+        async with serve() as store:
+            assert store.storage.stamp() == last
+
+    asyncio.run(scenario())
+
+
+def test_two_storages_of_one_process_see_each_others_commits_at_once(serve):
+    async def scenario():
+        async with serve() as one, serve() as other:
+            for number in range(20):
+                writer, reader = (one, other) if number % 2 else (other, one)
+                await writer.commit(Batch(CreateNode(f"n{number}")))
+                assert writer.storage.stamp() == reader.storage.stamp()
+                assert (await reader.read(lambda session: session.counts())) == (number + 1, 0)
+
+    asyncio.run(scenario())
+
+
+def test_commits_of_two_storages_at_the_same_time_are_all_kept(serve, everything):
+    async def scenario():
+        async with serve() as one, serve() as other:
+            await asyncio.gather(
+                *(store.commit(Batch(CreateNode(f"{store is one} {i}"))) for i in range(50) for store in (one, other))
+            )
+            assert (await everything(one)) == (await everything(other))
+        async with serve() as store:
+            state = await everything(store)
+            assert len(state["nodes"]) == 100
+            assert [change.seq for change in state["changes"]] == list(range(1, 101))
+
+    asyncio.run(scenario())
+
+
+def test_a_cancelled_commit_runs_to_its_end_and_the_next_one_follows(storage):
+    async def scenario():
+        store = storage()
+        await store.open()
+        commits = [asyncio.ensure_future(store.commit(one_more)) for _ in range(20)]
+        await asyncio.sleep(0)
+        for commit in commits[::2]:
+            commit.cancel()
+        results = await asyncio.gather(*commits, return_exceptions=True)
+        assert [isinstance(result, asyncio.CancelledError) for result in results] == [True, False] * 10
+        assert (await store.read(lambda session: session.head())).seq == 20
+        await store.close()
+
+    asyncio.run(scenario())
+
+
+async def one_more(session):
+    head = await session.head()
+    seq = head.seq + 1
+    return CommitPlan(
+        head,
+        head._replace(seq=seq, next_id=seq + 1),
+        put_nodes=[NodeRecord(seq, f"n{seq}", "t", seq, "{}")],
+        changes=[ChangeRecord(seq, seq, "node.created", seq, 0, 0, "{}")],
+    )
+
+
+def test_a_commit_that_a_reader_sees_before_the_writer_has_applied_it_is_applied_once(storage):
+    async def scenario():
+        store = storage()
+        await store.open()
+        for number in range(1, 21):
+            before = store.stamp()
+
+            async def until_it_moves(session, before=before):
+                while store.stamp() == before:
+                    time.sleep(0.0001)  # the commit is durable now, and waits for this read to end
+                return await session.head()
+
+            async def look(session):
+                return await session.changes(0, 100, None)
+
+            reads = [store.read(until_it_moves), *(store.read(look) for _ in range(3))]
+            (head, *seen), _ = await asyncio.gather(asyncio.gather(*reads), store.commit(one_more))
+            assert head.seq == number - 1
+            for changes in [*seen, await store.read(look)]:
+                assert [change.seq for change in changes] in (list(range(1, number)), list(range(1, number + 1)))
+        await store.close()
+
+    asyncio.run(scenario())
+
+
+def test_each_program_is_one_hop(storage):
+    async def scenario():
+        store = storage()
+        await store.open()
+        hops = []
+        submit = store._submit
+        store._submit = lambda function, *, write: hops.append(write) or submit(function, write=write)
+
+        async def walk(session):
+            for _ in range(100):
+                await session.nodes(["a"])
+                await session.links([1], "both", None, 10, 0)
+            return await session.head()
+
+        await store.read(walk)
+        await store.commit(one_more)
+        store.stamp()
+        assert hops == [False, True]
+        await store.close()
+
+    asyncio.run(scenario())
+
+
+def test_a_plan_for_another_state_is_refused(storage):
+    async def scenario():
+        store = storage()
+        await store.open()
+
+        async def late(session):
+            plan = await one_more(session)
+            return plan._replace(expected=plan.expected._replace(seq=7))
+
+        with pytest.raises(ProgramError):
+            await store.commit(late)
+        assert (await store.commit(one_more)).head.seq == 1
+        await store.close()
+
+    asyncio.run(scenario())
+
+
+def test_what_a_program_raises_reaches_its_caller_and_nobody_else(storage):
+    async def scenario():
+        store = storage()
+        await store.open()
+
+        async def fails(session):
+            await session.head()
+            raise OSError(28, "not about the store")
+
+        for call in (store.read, store.commit):
+            with pytest.raises(OSError, match="not about the store") as caught:
+                await call(fails)
+            assert not isinstance(caught.value, PolarisError)
+        assert (await store.commit(one_more)).head.seq == 1
+        await store.close()
+
+    asyncio.run(scenario())
+
+
+def test_a_body_of_several_lines_is_refused_before_it_is_written(storage):
+    async def scenario():
+        store = storage()
+        await store.open()
+
+        async def broken(session):
+            plan = await one_more(session)
+            return plan._replace(put_nodes=[plan.put_nodes[0]._replace(body="{\n}")])
+
+        with pytest.raises(ProgramError):
+            await store.commit(broken)
+        assert (await store.read(lambda session: session.counts())) == (0, 0)
+        assert (await store.commit(one_more)).head.seq == 1
+        await store.close()
+
+    asyncio.run(scenario())
+
+
+def test_a_closed_store_says_so_and_closing_again_is_harmless(storage):
+    async def scenario():
+        store = storage()
+        await store.open()
+        await store.close()
+        await store.close()
+        for call in (store.read(lambda session: session.head()), store.commit(one_more)):
+            with pytest.raises(StoreClosedError):
+                await call
+
+    asyncio.run(scenario())
+
+
+def test_a_loop_that_ends_in_the_middle_of_a_request_ends_nothing_else(storage):
+    store = storage()
+    asyncio.run(store.open())
+
+    async def asks_and_leaves():
+        asyncio.get_running_loop().call_soon(asyncio.get_running_loop().stop)
+        await asyncio.gather(*(store.commit(one_more) for _ in range(5)))
+
+    loop = asyncio.new_event_loop()
+    task = loop.create_task(asks_and_leaves())
+    loop.run_forever()
+    task.cancel()
+    loop.run_until_complete(asyncio.gather(task, return_exceptions=True))
+    loop.close()
+
+    async def goes_on():
+        await store.commit(one_more)
+        head = await store.read(lambda session: session.head())
+        await store.close()
+        return head.seq
+
+    assert asyncio.run(goes_on()) == 6
