@@ -1,0 +1,324 @@
+"""`import` and `export`: the same graph on every backend, in bounded pieces, whole or a prefix, and back.
+
+The real thing, with some 63,000 packages and 350,000 relations:
+`apt-cache dumpavail | polaris-kg import debian - --store sqlite:///debian.db`
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import lzma
+import random
+import signal
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from polaris_cli import exporting, importing
+from polaris_cli.debian import read as read_debian
+
+from polaris_core import (
+    BlockingGraph,
+    Edge,
+    Node,
+    UpsertEdge,
+    UpsertNode,
+    ValidationError,
+    open_graph_blocking,
+    to_json,
+)
+from polaris_core.abc import FormatSpec
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+    from pathlib import Path
+
+STORES = {"sqlite": "sqlite:///kg.db", "json": "json:///kg"}
+
+
+@pytest.fixture(params=STORES)
+def url(request: pytest.FixtureRequest) -> str:
+    return STORES[str(request.param)]
+
+
+def facts(record: Node | Edge) -> dict[str, Any]:
+    """All of a record that is not about when and in which store it was written."""
+    found = to_json(record)
+    del found["provenance"]
+    for observation in found.get("observations", ()):
+        del observation["recorded_at"]
+    return found  # type: ignore[no-any-return]
+
+
+def everything(graph: BlockingGraph) -> list[dict[str, Any]]:
+    return [*map(facts, graph.all_nodes()), *map(facts, graph.all_edges())]
+
+
+def answers(graph: BlockingGraph, seed: int, count: int) -> Iterator[Any]:
+    """Answers to random questions, the same ones for the same seed."""
+    chance = random.Random(seed)
+    for _ in range(count):
+        name, other = (f"{chance.choice(['package', 'virtual'])}-{chance.randrange(60)}" for _ in range(2))
+        kind = chance.randrange(20)
+        if kind < 7:
+            yield {key: facts(node) for key, node in graph.get_nodes([name, other, "absent"]).items()}
+        elif kind < 14 and graph.get_nodes([name]):
+            page = graph.neighbors(
+                name,
+                direction=chance.choice(["in", "out", "both"]),
+                types=chance.choice([None, ["depends"], ["provides", "recommends"]]),
+                limit=chance.randrange(1, 9),
+            )
+            yield [(facts(neighbor.edge), facts(neighbor.node)) for neighbor in page], page.next
+        elif kind == 19:
+            found = graph.find_nodes(prefix=name, where={"section": "libs"}, limit=chance.randrange(1, 9))
+            yield list(map(facts, found)), found.next
+        else:
+            edge = (name, chance.choice(["depends", "recommends"]), other)
+            yield [facts(found_edge) for found_edge in graph.get_edges([edge]).values()]
+
+
+def test_every_backend_holds_the_same_and_answers_the_same(
+    run: Any, plugins: Any, make_packages: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "Packages").write_bytes(make_packages(2_000))
+    with open_graph_blocking("memory:", plugins=plugins) as memory:
+        with (tmp_path / "Packages").open("rb") as file:
+            memory.commit(list(read_debian(file)))
+        expected = memory.statistics()
+        for url in STORES.values():
+            report = run("import", "debian", "Packages", "--store", url, "--json").data
+            assert report["nodes"] == {"created": expected.nodes, "updated": 0, "unchanged": 0}
+            assert report["edges"] == {"created": expected.edges, "updated": 0, "unchanged": 0}
+            with open_graph_blocking(url, plugins=plugins) as graph:
+                found = graph.statistics()
+                assert (found.nodes, found.node_types) == (expected.nodes, expected.node_types)
+                assert (found.edges, found.edge_types) == (expected.edges, expected.edge_types)
+                pairs = zip(answers(graph, 1, 1_000), answers(memory, 1, 1_000), strict=True)
+                assert all(one == other for one, other in pairs)
+
+
+def test_a_report_has_the_documented_shape(run: Any, url: str) -> None:
+    outcome = run("import", "debian", "-", "--store", url, "--json", stdin=b"Package: a\nDepends: b\n")
+    assert outcome.status == 0
+    report = outcome.data
+    assert report.pop("seconds") > 0
+    assert report.pop("records_per_second") > 0
+    assert report == {
+        "format": "debian",
+        "file": "-",
+        "store": url,
+        "records": 3,
+        "nodes": {"created": 2, "updated": 0, "unchanged": 0},
+        "edges": {"created": 1, "updated": 0, "unchanged": 0},
+        "interrupted": False,
+    }
+
+
+def test_a_report_in_words_has_counts_and_the_rate(run: Any) -> None:
+    outcome = run("import", "debian", "-", "--store", STORES["sqlite"], stdin=b"Package: a\nDepends: b\n")
+    assert (outcome.status, outcome.err) == (0, "")  # no bar where nobody watches
+    lines = [" ".join(line.split()) for line in outcome.out.split("\n")]
+    assert "nodes 2 0 0" in lines
+    assert "edges 1 0 0" in lines
+    assert any(line.startswith("3 records in") and "a second, into sqlite:///kg.db" in line for line in lines)
+
+
+def test_importing_again_changes_nothing(run: Any, plugins: Any, url: str, make_packages: Any) -> None:
+    data = make_packages(200)
+    first = run("import", "debian", "-", "--store", url, "--json", stdin=data).data
+    with open_graph_blocking(url, plugins=plugins) as graph:
+        cursor = graph.cursor()
+    again = run("import", "debian", "-", "--store", url, "--json", stdin=data).data
+    assert again["nodes"] == {"created": 0, "updated": 0, "unchanged": first["nodes"]["created"]}
+    assert again["edges"] == {"created": 0, "updated": 0, "unchanged": first["edges"]["created"]}
+    with open_graph_blocking(url, plugins=plugins) as graph:
+        assert graph.cursor() == cursor
+
+
+@pytest.mark.parametrize(("suffix", "pack"), [("", bytes), (".gz", gzip.compress), (".xz", lzma.compress)])
+def test_a_file_may_be_packed(run: Any, tmp_path: Path, make_packages: Any, suffix: str, pack: Any) -> None:
+    data = make_packages(20)
+    (tmp_path / f"Packages{suffix}").write_bytes(pack(data))
+    named = run("import", "debian", f"Packages{suffix}", "--store", "sqlite:///one.db", "--json").data
+    piped = run("import", "debian", "-", "--store", "sqlite:///two.db", "--json", stdin=data).data
+    assert (named["nodes"], named["edges"]) == (piped["nodes"], piped["edges"])
+
+
+def numbered(count: int) -> Iterator[UpsertNode]:
+    return (UpsertNode(f"node {number}") for number in range(count))
+
+
+def prefix_of(plugins: Any, url: str) -> int:
+    """How many numbered nodes a store holds, having made sure that they are the first ones."""
+    with open_graph_blocking(url, plugins=plugins) as graph:
+        names = [node.name for node in graph.all_nodes()]
+    assert names == [f"node {number}" for number in range(len(names))]
+    return len(names)
+
+
+@pytest.mark.parametrize("ctrl_c", ["within a batch", "between batches"])
+def test_an_interruption_leaves_a_prefix_says_so_and_the_next_import_goes_on(
+    run: Any, plugins: Any, url: str, ctrl_c: str
+) -> None:
+    def read(_file: Any) -> Iterator[Any]:
+        yield from numbered(12_500 if ctrl_c == "within a batch" else 10_000)
+        signal.raise_signal(signal.SIGINT)
+        yield from numbered(1)
+
+    plugins.formats["numbers"] = FormatSpec(name="numbers", sentence="Numbers, and Ctrl-C.", read=read)
+    outcome = run("import", "numbers", "-", "--store", url, "--json")
+    assert outcome.status == 130
+    assert outcome.data["interrupted"]
+    count = prefix_of(plugins, url)
+    assert outcome.data["records"] == count
+    assert count in (0, 5_000, 10_000)
+    plugins.formats["numbers"] = FormatSpec(name="numbers", sentence="Numbers.", read=lambda _file: numbered(13_000))
+    again = run("import", "numbers", "-", "--store", url)
+    assert again.status == 0
+    assert prefix_of(plugins, url) == 13_000
+
+
+def test_an_interruption_is_told_in_words(run: Any, plugins: Any) -> None:
+    def read(_file: Any) -> Iterator[Any]:
+        yield UpsertNode("node 0")
+        raise KeyboardInterrupt
+
+    plugins.formats["numbers"] = FormatSpec(name="numbers", sentence="One, and Ctrl-C.", read=read)
+    outcome = run("import", "numbers", "-", "--store", STORES["sqlite"])
+    assert outcome.status == 130
+    assert "the same command goes on from there" in " ".join(outcome.out.split())
+
+
+def test_an_error_in_the_file_leaves_what_came_before_it_and_says_how_much(run: Any, plugins: Any, url: str) -> None:
+    def read(_file: Any) -> Iterator[Any]:
+        yield from numbered(10_001)
+        raise ValidationError("line 10002: nonsense")
+
+    plugins.formats["numbers"] = FormatSpec(name="numbers", sentence="Numbers.", read=read)
+    outcome = run("import", "numbers", "-", "--store", url, "--json")
+    assert (outcome.status, outcome.out) == (1, "")
+    assert outcome.err == "the first 10,000 records were imported\nline 10002: nonsense\n"
+    assert prefix_of(plugins, url) == 10_000
+
+
+def test_nothing_that_follows_a_refused_record_overtakes_it(run: Any, plugins: Any, url: str) -> None:
+    def read(_file: Any) -> Iterator[Any]:
+        names = numbered(30_000)
+        yield from islice(names, 7_000)
+        yield UpsertEdge("node 0", "near", "absent")
+        yield from names
+
+    plugins.formats["numbers"] = FormatSpec(name="numbers", sentence="Numbers.", read=read)
+    outcome = run("import", "numbers", "-", "--store", url)
+    assert outcome.status == 1
+    assert outcome.err == "the first 5,000 records were imported\nno node 'absent'\n"
+    assert prefix_of(plugins, url) == 5_000
+
+
+def test_large_records_travel_in_smaller_batches(run: Any, plugins: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importing, "BATCH_BYTES", 100_000)
+    sizes = []
+    apply = BlockingGraph.apply
+
+    def counted(graph: BlockingGraph, batches: Any) -> Any:
+        sizes.append(sum(len(batch.mutations) for batch in batches))
+        return apply(graph, batches)
+
+    monkeypatch.setattr(BlockingGraph, "apply", counted)
+    lines = [json.dumps({"kind": "node", "name": f"n{i}", "attributes": {"x": "y" * 10_000}}) for i in range(100)]
+    assert run("import", "jsonl", "-", "--store", "sqlite:///kg.db", stdin="\n".join(lines).encode()).status == 0
+    assert sum(sizes) == 100
+    assert max(sizes) < 30  # the reader takes 64 KiB at a time
+
+
+def test_a_graph_that_is_exported_and_imported_elsewhere_is_equal(
+    run: Any, plugins: Any, url: str, make_packages: Any, tmp_path: Path
+) -> None:
+    run("import", "debian", "-", "--store", url, stdin=make_packages(300))
+    for file in ("graph.jsonl", "graph.jsonl.gz", "graph.jsonl.xz"):
+        assert run("export", "jsonl", file, "--store", url).status == 0
+        for number, other in enumerate(STORES.values()):
+            target = other.replace("kg", f"other-{number}-{file.replace('.', '-')}")
+            assert run("import", "jsonl", file, "--store", target).status == 0
+            with (
+                open_graph_blocking(url, plugins=plugins) as one,
+                open_graph_blocking(target, plugins=plugins) as copy,
+            ):
+                assert everything(copy) == everything(one)
+                times = [node.observations[0].recorded_at for node in one.all_nodes() if node.observations]
+                assert times == [node.observations[0].recorded_at for node in copy.all_nodes() if node.observations]
+    assert sorted(path.name for path in tmp_path.iterdir() if "part" in path.name) == []
+
+
+def test_an_export_to_standard_output_is_the_file_and_nothing_else(
+    run: Any, make_packages: Any, tmp_path: Path
+) -> None:
+    run("import", "debian", "-", "--store", "sqlite:///kg.db", stdin=make_packages(30))
+    report = run("export", "jsonl", "graph.jsonl", "--store", "sqlite:///kg.db", "--json").data
+    assert report.pop("seconds") > 0
+    assert report.items() >= {"format": "jsonl", "file": "graph.jsonl", "store": "sqlite:///kg.db"}.items()
+    outcome = run("export", "jsonl", "-", "--store", "sqlite:///kg.db")
+    assert outcome.out == (tmp_path / "graph.jsonl").read_text(encoding="utf-8")
+    assert len(outcome.out.splitlines()) == report["nodes"] + report["edges"]
+    assert "into standard output" in outcome.err
+
+
+def test_an_export_that_fails_leaves_the_file_that_was_there(run: Any, plugins: Any, tmp_path: Path) -> None:
+    async def write(records: AsyncIterator[Node | Edge]) -> AsyncIterator[bytes]:
+        async for record in records:
+            yield str(record).encode()
+            raise ValidationError("cannot be written")
+
+    plugins.formats["failing"] = FormatSpec(name="failing", sentence="Fails.", write=write)
+    run("import", "debian", "-", "--store", "sqlite:///kg.db", stdin=b"Package: a\n")
+    (tmp_path / "file").write_text("what was there")
+    outcome = run("export", "failing", "file", "--store", "sqlite:///kg.db")
+    assert (outcome.status, outcome.err) == (1, "cannot be written\n")
+    assert (tmp_path / "file").read_text() == "what was there"
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".file")] == []
+
+
+def test_a_graph_that_changes_while_it_is_exported_is_read_again(run: Any, plugins: Any, tmp_path: Path) -> None:
+    changes = iter(range(2))
+
+    async def write(records: AsyncIterator[Node | Edge]) -> AsyncIterator[bytes]:
+        for number in changes:  # one more node each time, twice
+            with open_graph_blocking("sqlite:///kg.db", plugins=plugins) as graph:
+                graph.create_node(f"b{number}")
+            break
+        async for record in records:
+            yield f"{record.key}\n".encode()
+
+    plugins.formats["changing"] = FormatSpec(name="changing", sentence="Changes the graph.", write=write)
+    run("import", "debian", "-", "--store", "sqlite:///kg.db", stdin=b"Package: a\n")
+    assert run("export", "changing", "file", "--store", "sqlite:///kg.db").status == 0
+    assert (tmp_path / "file").read_text().split() == ["a", "b0", "b1"]
+    changes = iter(range(2, 2 + exporting.ATTEMPTS))
+    outcome = run("export", "changing", "file", "--store", "sqlite:///kg.db")
+    assert outcome.status == 1
+    assert "was changed while it was read" in outcome.err
+    assert (tmp_path / "file").read_text().split() == ["a", "b0", "b1"]
+
+
+@pytest.mark.parametrize("line", [["import", "nonsense", "-"], ["export", "nonsense", "-"]], ids=lambda line: line[0])
+def test_a_format_that_nobody_has_is_an_error_that_lists_those_there_are(run: Any, line: list[str]) -> None:
+    outcome = run(*line, "--store", "sqlite:///kg.db")
+    assert outcome.status == 1
+    assert "nonsense" in outcome.err
+    assert "jsonl" in outcome.err
+
+
+def test_a_format_that_only_reads_cannot_be_written_and_the_other_way_round(run: Any, plugins: Any) -> None:
+    plugins.formats["mute"] = FormatSpec(name="mute", sentence="Neither reads nor writes.")
+    assert "cannot be written" in run("export", "debian", "-", "--store", "sqlite:///kg.db").err
+    assert "cannot be read" in run("import", "mute", "-", "--store", "sqlite:///kg.db").err
+
+
+@pytest.mark.parametrize("file", ["absent/file", "."])
+def test_a_file_that_cannot_be_written_is_named(run: Any, file: str) -> None:
+    run("import", "debian", "-", "--store", "sqlite:///kg.db", stdin=b"Package: a\n")
+    outcome = run("export", "jsonl", file, "--store", "sqlite:///kg.db")
+    assert outcome.status == 1
+    assert f"{file}: cannot be written" in outcome.err
