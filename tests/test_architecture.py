@@ -1,4 +1,4 @@
-"""Imports run down only, and plugins use nothing but public names.
+"""Imports run down only, and plugins use nothing but public names, another plugin's if they require it.
 
 What is read is the source, so an import counts wherever it stands: inside a function, under TYPE_CHECKING, or as a
 literal argument of `import_module`.
@@ -7,10 +7,12 @@ literal argument of `import_module`.
 from __future__ import annotations
 
 import ast
+import tomllib
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from packaging.requirements import Requirement
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -121,9 +123,24 @@ def core_violations(root: Path, plugins: set[str]) -> Iterator[str]:
                 yield f"{where}: {mine} may not import {target}"
 
 
+def project_of(plugin: Path) -> dict[str, Any]:
+    """What a plugin's pyproject.toml says of it."""
+    path = plugin / "pyproject.toml"
+    found: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))["project"] if path.exists() else {}
+    return found
+
+
+def required_plugins(root: Path, plugin: Path) -> set[str]:
+    """The packages of the plugins that this one requires, and whose public names it may therefore use."""
+    names = {Requirement(text).name for text in project_of(plugin).get("dependencies", ())}
+    packages = root.glob("plugins/*/src/*/__init__.py")
+    return {path.parent.name for path in packages if project_of(path.parents[2]).get("name") in names}
+
+
 def plugin_violations(root: Path, plugin: Path, plugins: set[str], core: set[str]) -> Iterator[str]:
     """Every import of a plugin, or of its tests, that reaches behind the public names."""
     own = {path.parent.name for path in plugin.glob("src/*/__init__.py")}
+    required = required_plugins(root, plugin)
     files = []
     for package in sorted(own):
         files += [(module, path, PUBLIC) for module, path in modules_below(plugin / "src" / package).items()]
@@ -135,8 +152,10 @@ def plugin_violations(root: Path, plugin: Path, plugins: set[str], core: set[str
             private = name.startswith("_") and name != "__version__"
             if top == CORE and (target not in public or private):
                 yield f"{where}: a plugin may not import {target}{f'.{name}' if name else ''}"
-            if top in plugins - own:
-                yield f"{where}: a plugin may not import another plugin, {target}"
+            if top in required - own and (target != top or private):
+                yield f"{where}: only what {top} itself exports is public, not {target}{f'.{name}' if name else ''}"
+            if top in plugins - own - required:
+                yield f"{where}: a plugin may not import another plugin that it does not require, {target}"
 
 
 def violations(root: Path) -> list[str]:
@@ -177,6 +196,9 @@ LAWFUL = {
     "plugins/polaris-one/src/polaris_one/plugin.py": "from polaris_core.abc import Storage\nimport polaris_core",
     "plugins/polaris-one/tests/test_one.py": "from polaris_core.testing import kit\nimport polaris_one.plugin",
     "plugins/polaris-two/src/polaris_two/__init__.py": "",
+    "plugins/polaris-two/pyproject.toml": "[project]\nname = 'polaris-kg-two'",
+    "plugins/polaris-three/src/polaris_three/__init__.py": "from polaris_two import Two",
+    "plugins/polaris-three/pyproject.toml": "[project]\nname = 'x'\ndependencies = ['polaris-kg-two>=0.1,<0.2']",
 }
 UNLAWFUL = [
     ("polaris_core/model.py", "from polaris_core.graph import Graph", "model may not import polaris_core.graph"),
@@ -221,7 +243,14 @@ UNLAWFUL = [
         "import polaris_core.testing",
         "may not import polaris_core.testing",
     ),
-    ("plugins/polaris-one/src/polaris_one/plugin.py", "import polaris_two", "another plugin, polaris_two"),
+    ("plugins/polaris-one/src/polaris_one/plugin.py", "import polaris_two", "does not require, polaris_two"),
+    ("plugins/polaris-three/src/polaris_three/plugin.py", "from polaris_two.inner import Two", "polaris_two.inner.Two"),
+    ("plugins/polaris-three/src/polaris_three/plugin.py", "from polaris_two import _two", "not polaris_two._two"),
+    (
+        "plugins/polaris-three/src/polaris_three/plugin.py",
+        "import polaris_one",
+        "another plugin that it does not require",
+    ),
     (
         "plugins/polaris-one/tests/test_one.py",
         "import polaris_core.storage.memory",

@@ -204,7 +204,7 @@ def test_a_file_that_cannot_be_written_is_refused_unless_it_is_to_be_read(path: 
         ("sqlite:///:memory:", "memory:"),
         ("sqlite://host/graph.db", "three slashes"),
         ("sqlite:///graph.db?graph=other", "called default"),
-        ("sqlite:///graph.db?cache=shared&vfs=unix", "no option cache, vfs"),
+        ("sqlite:///graph.db?cache=shared&vfs=unix", "unknown here: cache, vfs"),
     ],
 )
 def test_a_location_that_cannot_be_served_is_refused_before_anything_is_touched(url: Any, says: Any) -> None:

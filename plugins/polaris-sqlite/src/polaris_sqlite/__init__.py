@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from polaris_sqlite.connection import Connection
     from polaris_sqlite.database import Database
-    from polaris_sqlite.integrity import checksum, damaged, fetch
+    from polaris_sqlite.integrity import checksum, damaged, fetch, sealed
     from polaris_sqlite.layout import Layout
+    from polaris_sqlite.locating import path_of
     from polaris_sqlite.storage import SqliteStorage
 
 _HOMES = {
@@ -20,9 +21,11 @@ _HOMES = {
     "checksum": "polaris_sqlite.integrity",
     "damaged": "polaris_sqlite.integrity",
     "fetch": "polaris_sqlite.integrity",
+    "path_of": "polaris_sqlite.locating",
+    "sealed": "polaris_sqlite.integrity",
 }
 
-__all__ = ["Connection", "Database", "Layout", "SqliteStorage", "checksum", "damaged", "fetch"]
+__all__ = ["Connection", "Database", "Layout", "SqliteStorage", "checksum", "damaged", "fetch", "path_of", "sealed"]
 
 if not TYPE_CHECKING:  # a type checker is to know every name, and to refuse any other
 

@@ -255,6 +255,14 @@ class Database:
         finally:
             self._reading[place] -= 1
 
+    async def transact(self, function: Callable[[sqlite3.Connection], T], *, write: bool) -> T:
+        """Call a function inside a transaction, in one hop; with `write` it is durable when this returns."""
+        return await self.run(partial(self._transact, function, write), write=write)
+
+    def _transact(self, function: Callable[[sqlite3.Connection], T], write: bool) -> T:
+        with self.writing() if write else self.reading() as database:
+            return function(database)
+
     def _for_writing(self) -> Connection:
         if self.options.read_only:
             raise StoreReadOnlyError(f"{self.location} was opened for reading only", location=self.location)

@@ -12,6 +12,7 @@ from polaris_core import InvalidLocationError
 from polaris_core.abc import BlockingSession, BlockingStorage, Head, Location, StorageOptions
 from polaris_sqlite import power, schema
 from polaris_sqlite.database import Database
+from polaris_sqlite.locating import path_of
 from polaris_sqlite.session import SqliteSession
 
 if TYPE_CHECKING:
@@ -33,13 +34,12 @@ class SqliteStorage(BlockingStorage):
     """
 
     def __init__(self, location: Location, options: StorageOptions) -> None:
-        _check(location)
+        path = path_of(location)
+        _check_graph(location)
         if location.mode == "ro":
             options = attrs.evolve(options, read_only=True)
         self._options = options
-        self._file = _GraphFile(
-            location.path or "", schema.GRAPH, options=options, location=str(location), readers=_READERS
-        )
+        self._file = _GraphFile(path, schema.GRAPH, options=options, location=str(location), readers=_READERS)
 
     def __repr__(self) -> str:
         return f"SqliteStorage({self._file.location!r})"
@@ -88,20 +88,8 @@ class _GraphFile(Database):
         power.clear(database)
 
 
-def _check(location: Location) -> None:
-    what = str(location)
-    if location.host or location.port or location.username:
-        raise InvalidLocationError(
-            f"{what} names a host: write three slashes before a relative path, four before an absolute one",
-            location=what,
-        )
-    if not location.path or location.path == ":memory:":
-        raise InvalidLocationError(f"{what} names no file; a graph in memory is memory:", location=what)
+def _check_graph(location: Location) -> None:
     if location.graph not in (None, "default"):
         raise InvalidLocationError(
-            f"a SQLite file holds one graph, called default, and none called {location.graph!r}", location=what
-        )
-    if location.options:
-        raise InvalidLocationError(
-            f"sqlite: has no option {', '.join(sorted(location.options))}; there are graph and mode", location=what
+            f"a SQLite file holds one graph, called default, and none called {location.graph!r}", location=str(location)
         )
