@@ -33,7 +33,8 @@ def dispatch(arguments: Sequence[str]) -> int:
     """Run a command line and return the exit status."""
     try:
         status = _run(arguments)
-        sys.stdout.flush()
+        if sys.stdout is not None:  # as it is when a shell closed it
+            sys.stdout.flush()
     except BrokenPipeError:
         return _reader_gone()
     except KeyboardInterrupt:

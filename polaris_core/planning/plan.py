@@ -307,15 +307,14 @@ class _Decision:
             self._change("edge.created", id, key, {"record": body}, triple[0], triple[2])
             return Result("created", key, id, revision, edge)
         before = state.edge.attributes
-        match mutation:
-            case CreateEdge():
-                raise EdgeExistsError(f"edge {key!s} exists", key=key)
-            case PutEdge():
-                after = mutation.attributes
-            case UpsertEdge():
-                after = FrozenDict({**before, **mutation.attributes})
-            case PatchEdge(patch=patch):
-                after = patched(FrozenDict(before), patch)
+        if isinstance(mutation, CreateEdge):
+            raise EdgeExistsError(f"edge {key!s} exists", key=key)
+        if isinstance(mutation, PatchEdge):
+            after: Any = patched(FrozenDict(before), mutation.patch)
+        elif isinstance(mutation, UpsertEdge):
+            after = FrozenDict({**before, **mutation.attributes})
+        else:
+            after = mutation.attributes
         id = state.record.id
         if same(before, after):
             edge = trusted_edge(key, before, state.edge.provenance)  # type: ignore[arg-type]

@@ -29,6 +29,7 @@ ROWS = {
         "polaris_core.storages": {"memory": "polaris_core.storage.plugin"},
         "polaris_core.caches": {"lru": "polaris_core.cache.plugin"},
         "polaris_core.formats": {"jsonl": "polaris_core.formats.plugin"},
+        "polaris_core.commands": dict.fromkeys(["completion", "doctor", "plugins"], "polaris_core.cli.plugin"),
     },
     "polaris-kg-cli": {
         "polaris_core.commands": dict.fromkeys(
