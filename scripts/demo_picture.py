@@ -23,7 +23,7 @@ from rich.text import Text
 
 PICTURE = Path(__file__).resolve().parents[1] / "docs" / "images" / "demo.svg"
 COMMAND = "polaris-kg demo"
-WIDTH = 80
+WIDTH = 90
 LINES = 36
 HOME = "/home/you"
 FONT = re.compile(r"@font-face \{\{.*?\}\}", re.DOTALL)  # fetched from elsewhere, which a picture in a page may not do
