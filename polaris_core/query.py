@@ -60,8 +60,8 @@ def _equal(one: Any, other: Any) -> bool:
 class NodeFilter:
     """Nodes that satisfy everything given.
 
-    `type` is theirs, `prefix` begins their names, `where` maps paths to the values that their attributes have there, `text` is found
-    in the name or an observation without regard to case.
+    `type` is theirs, `prefix` begins their names, `where` maps paths to the values that their attributes have there, `text` is
+    found in the name or an observation without regard to case.
     """
 
     type: str | None = attrs.field(default=None, converter=attrs.converters.optional(normalize_type))

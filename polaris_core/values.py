@@ -51,8 +51,6 @@ class FrozenDict(dict[str, Any]):
     """A JSON object that cannot be changed; equal to the `dict` of the same items and hashable by nothing."""
 
     __slots__ = ()
-    __setitem__ = __delitem__ = __ior__ = _refuse
-    clear = pop = popitem = setdefault = update = _refuse
 
     def __copy__(self) -> FrozenDict:
         return self
@@ -68,8 +66,6 @@ class FrozenList(list[Any]):
     """A JSON array that cannot be changed; equal to the `list` of the same items."""
 
     __slots__ = ()
-    __setitem__ = __delitem__ = __iadd__ = __imul__ = _refuse
-    append = extend = insert = remove = pop = clear = sort = reverse = _refuse
 
     def __copy__(self) -> FrozenList:
         return self
@@ -80,6 +76,14 @@ class FrozenList(list[Any]):
     def __reduce__(self) -> tuple[Any, ...]:
         return (FrozenList, (list(self),))
 
+
+for _mutator in ("__setitem__", "__delitem__", "__ior__", "clear", "pop", "popitem", "setdefault", "update"):
+    setattr(FrozenDict, _mutator, _refuse)
+for _mutator in (
+    *("__setitem__", "__delitem__", "__iadd__", "__imul__", "append", "extend", "insert", "remove", "pop"),
+    *("clear", "sort", "reverse"),
+):
+    setattr(FrozenList, _mutator, _refuse)
 
 EMPTY = FrozenDict()
 
@@ -109,7 +113,7 @@ def freeze(value: object, path: tuple[str | int, ...] = ()) -> Any:
         raise
 
 
-def _freeze(value: Any, depth: int) -> Any:
+def _freeze(value: Any, depth: int) -> Any:  # noqa: C901, PLR0911 - one case a kind of JSON value
     kind = type(value)
     if kind is str:
         return value if value.isascii() and "\x00" not in value else _check_string(value)

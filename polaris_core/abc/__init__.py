@@ -43,7 +43,7 @@ if TYPE_CHECKING:
         Session,
     )
 
-    hookimpl = pluggy.HookimplMarker("polaris_core")
+    hookimpl: pluggy.HookimplMarker = pluggy.HookimplMarker("polaris_core")
 
 _HOMES = {
     "polaris_core.abc.cache": ("Cache", "CacheOptions", "CacheSpec", "CacheStatistics"),

@@ -10,7 +10,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
-from functools import partial
 from typing import Any, Literal, Protocol, TypeVar
 from uuid import uuid4
 
@@ -248,24 +247,26 @@ class BlockingStorage(Storage):
 
     async def read(self, program: Program[T]) -> T:
         """Run a program on one committed state, in one hop."""
-        return await self.run(partial(self._read, program), write=False)
+
+        def work() -> T:
+            with self.session(write=False) as session:
+                return run_program(program, session)
+
+        return await self.run(work, write=False)
 
     async def commit(self, program: Program[CommitPlan]) -> CommitPlan:
         """Run a program and store its plan, in one hop."""
-        return await self.run(partial(self._commit, program), write=True)
 
-    def _read(self, program: Program[T]) -> T:
-        with self.session(write=False) as session:
-            return run_program(program, session)
+        def work() -> CommitPlan:
+            with self.session(write=True) as session:
+                plan = run_program(program, session)
+                if plan.writes:
+                    if plan.expected != session.head():
+                        raise ProgramError("a plan is stored into the state it was made from, or not at all")
+                    session.store(plan)
+            return plan
 
-    def _commit(self, program: Program[CommitPlan]) -> CommitPlan:
-        with self.session(write=True) as session:
-            plan = run_program(program, session)
-            if plan.writes:
-                if plan.expected != session.head():
-                    raise ProgramError("a plan is stored into the state it was made from, or not at all")
-                session.store(plan)
-        return plan
+        return await self.run(work, write=True)
 
 
 @attrs.frozen(kw_only=True)

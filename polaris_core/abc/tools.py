@@ -65,7 +65,9 @@ class Tool:
     title: str
     description: str
     input_schema: Mapping[str, Any] = attrs.field(converter=freeze_object, validator=_closed)
-    output_schema: Mapping[str, Any] | None = attrs.field(default=None, converter=attrs.converters.optional(freeze_object))
+    output_schema: Mapping[str, Any] | None = attrs.field(
+        default=None, converter=attrs.converters.optional(freeze_object)
+    )
     handler: Callable[[ToolContext, Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
     read_only: bool = False
     destructive: bool = False

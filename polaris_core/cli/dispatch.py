@@ -26,7 +26,7 @@ FAILED, MISUSED, INTERRUPTED, READER_GONE = 1, 2, 130, 141
 _PREFIX = "settings."  # of the destinations of global options, where no option of a command can land
 _WITH_VALUE = ("--store", "--log-level", "--log-format")
 
-logger = logging.getLogger("polaris_core.cli")
+logger: logging.Logger = logging.getLogger("polaris_core.cli")
 
 
 def dispatch(arguments: Sequence[str]) -> int:

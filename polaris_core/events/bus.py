@@ -26,7 +26,7 @@ __all__ = ["EventBus", "Failure", "Subscription"]
 
 Handler: TypeAlias = Callable[[Event], Awaitable[object]]
 
-logger = logging.getLogger("polaris_core.events")
+logger: logging.Logger = logging.getLogger("polaris_core.events")
 
 _PAGE = 500
 _FAILURES = 1_000
@@ -55,11 +55,13 @@ class Subscription:
     def __init__(self, bus: EventBus, pattern: str, handler: Handler, position: int) -> None:
         self.pattern = pattern
         self.handler = handler
-        self.position = position
+        self.position: int = position
         self._bus = bus
         self._news = asyncio.Event()
         self._idle = asyncio.Event()
-        self._task = asyncio.get_running_loop().create_task(self._follow(), name=f"polaris-subscription-{pattern}")
+        self._task: asyncio.Task[None] = asyncio.get_running_loop().create_task(
+            self._follow(), name=f"polaris-subscription-{pattern}"
+        )
 
     def matches(self, type: str) -> bool:
         """Return whether events of this type are handled: `*` is every type, `node.*` every one that starts with `node.`."""

@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
-from functools import update_wrapper
+from collections.abc import AsyncIterator, Awaitable, Coroutine, Iterable, Iterator, Sequence
 from types import TracebackType
-from typing import Any, Concatenate, ParamSpec, Self, TypeVar
+from typing import Any, Literal, Self, TypeVar
 
-from polaris_core.errors import StoreClosedError
+from polaris_core.abc.plugins import Plugins
+from polaris_core.abc.storage import StorageOptions
+from polaris_core.errors import PolarisError, StoreClosedError
 from polaris_core.graph.graph import Graph
 from polaris_core.graph.opening import Opening, open_graph
+from polaris_core.graph.questions import Neighbor, Statistics
+from polaris_core.graph.verbs import Attributes, Observations, Where
+from polaris_core.limits import Limits
+from polaris_core.model import Change, Cursor, Edge, EdgeKey, Node, Observation, Path
+from polaris_core.mutations import Batch, Commit, Mutation
+from polaris_core.query import Page
+from polaris_core.records import Direction
+from polaris_core.values import EMPTY
 
 __all__ = ["BlockingGraph", "open_graph_blocking"]
 
-P = ParamSpec("P")
 T = TypeVar("T")
 
 
@@ -47,37 +55,6 @@ class _LoopThread:
             self.loop.close()
 
 
-def _verb(
-    verb: Callable[Concatenate[Graph, P], Coroutine[Any, Any, T]],
-) -> Callable[Concatenate[BlockingGraph, P], T]:
-    """Return a verb of `Graph` as a blocking method of the same signature."""
-
-    def blocking(self: BlockingGraph, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return self._thread.call(verb(self._graph, *args, **kwargs))
-
-    return update_wrapper(blocking, verb)
-
-
-def _stream(
-    verb: Callable[Concatenate[Graph, P], AsyncIterator[T]],
-) -> Callable[Concatenate[BlockingGraph, P], Iterator[T]]:
-    """Return an asynchronous iterator of `Graph` as a blocking one."""
-
-    def blocking(self: BlockingGraph, /, *args: P.args, **kwargs: P.kwargs) -> Iterator[T]:
-        items = verb(self._graph, *args, **kwargs)
-
-        async def following() -> tuple[T] | None:
-            try:
-                return (await anext(items),)
-            except StopAsyncIteration:
-                return None
-
-        while (item := self._thread.call(following())) is not None:
-            yield item[0]
-
-    return update_wrapper(blocking, verb)
-
-
 class BlockingGraph:
     """A `Graph` whose verbs wait for their answers. Any number of threads may call it at one time; they travel together."""
 
@@ -105,46 +82,197 @@ class BlockingGraph:
         finally:
             self._thread.stop()
 
-    create_node = _verb(Graph.create_node)
-    put_node = _verb(Graph.put_node)
-    upsert_node = _verb(Graph.upsert_node)
-    patch_node = _verb(Graph.patch_node)
-    observe = _verb(Graph.observe)
-    forget = _verb(Graph.forget)
-    rename_node = _verb(Graph.rename_node)
-    delete_node = _verb(Graph.delete_node)
-    get_node = _verb(Graph.get_node)
-    get_nodes = _verb(Graph.get_nodes)
-    find_nodes = _verb(Graph.find_nodes)
-    all_nodes = _stream(Graph.all_nodes)
-    names = _verb(Graph.names)
-    create_edge = _verb(Graph.create_edge)
-    put_edge = _verb(Graph.put_edge)
-    upsert_edge = _verb(Graph.upsert_edge)
-    patch_edge = _verb(Graph.patch_edge)
-    delete_edge = _verb(Graph.delete_edge)
-    get_edge = _verb(Graph.get_edge)
-    get_edges = _verb(Graph.get_edges)
-    find_edges = _verb(Graph.find_edges)
-    all_edges = _stream(Graph.all_edges)
-    neighbors = _verb(Graph.neighbors)
-    statistics = _verb(Graph.statistics)
-    commit = _verb(Graph.commit)
-    apply = _verb(Graph.apply)
-    cursor = _verb(Graph.cursor)
-    changes = _verb(Graph.changes)
+    def _call(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        return self._thread.call(coroutine)
+
+    def _stream(self, items: AsyncIterator[T]) -> Iterator[T]:
+        async def following() -> tuple[T] | None:
+            try:
+                return (await anext(items),)
+            except StopAsyncIteration:
+                return None
+
+        while (item := self._thread.call(following())) is not None:
+            yield item[0]
+
+    def create_node(
+        self, name: str, type: str = "node", attributes: Attributes = EMPTY, observations: Observations = ()
+    ) -> Node:
+        """As `Graph.create_node`."""
+        return self._call(self._graph.create_node(name, type, attributes, observations))
+
+    def put_node(self, name: str, type: str = "node", attributes: Attributes = EMPTY) -> Node:
+        """As `Graph.put_node`."""
+        return self._call(self._graph.put_node(name, type, attributes))
+
+    def upsert_node(
+        self, name: str, type: str | None = None, attributes: Attributes = EMPTY, observations: Observations = ()
+    ) -> Node:
+        """As `Graph.upsert_node`."""
+        return self._call(self._graph.upsert_node(name, type, attributes, observations))
+
+    def patch_node(
+        self,
+        name: str,
+        *,
+        set: Where | None = None,
+        unset: Iterable[str | Path] = (),
+        observe: Observations = (),
+        forget: Observations = (),
+        type: str | None = None,
+    ) -> Node:
+        """As `Graph.patch_node`."""
+        return self._call(self._graph.patch_node(name, set=set, unset=unset, observe=observe, forget=forget, type=type))
+
+    def observe(self, name: str, *observations: str | Observation) -> Node:
+        """As `Graph.observe`."""
+        return self._call(self._graph.observe(name, *observations))
+
+    def forget(self, name: str, *texts: str) -> Node:
+        """As `Graph.forget`."""
+        return self._call(self._graph.forget(name, *texts))
+
+    def rename_node(self, name: str, to: str) -> Node:
+        """As `Graph.rename_node`."""
+        return self._call(self._graph.rename_node(name, to))
+
+    def delete_node(self, name: str, *, detach: bool = False, missing_ok: bool = False) -> bool:
+        """As `Graph.delete_node`."""
+        return self._call(self._graph.delete_node(name, detach=detach, missing_ok=missing_ok))
+
+    def get_node(self, name: str) -> Node:
+        """As `Graph.get_node`."""
+        return self._call(self._graph.get_node(name))
+
+    def get_nodes(self, names: Iterable[str]) -> dict[str, Node]:
+        """As `Graph.get_nodes`."""
+        return self._call(self._graph.get_nodes(names))
+
+    def find_nodes(
+        self,
+        *,
+        type: str | None = None,
+        prefix: str | None = None,
+        where: Where | None = None,
+        text: str | None = None,
+        limit: int = 100,
+        cursor: str | None = None,
+    ) -> Page[Node]:
+        """As `Graph.find_nodes`."""
+        return self._call(
+            self._graph.find_nodes(type=type, prefix=prefix, where=where, text=text, limit=limit, cursor=cursor)
+        )
+
+    def all_nodes(
+        self, *, type: str | None = None, prefix: str | None = None, where: Where | None = None, text: str | None = None
+    ) -> Iterator[Node]:
+        """As `Graph.all_nodes`."""
+        return self._stream(self._graph.all_nodes(type=type, prefix=prefix, where=where, text=text))
+
+    def names(self, after: str = "", limit: int = 100) -> tuple[str, ...]:
+        """As `Graph.names`."""
+        return self._call(self._graph.names(after, limit))
+
+    def create_edge(self, source: str, type: str, target: str, attributes: Attributes = EMPTY) -> Edge:
+        """As `Graph.create_edge`."""
+        return self._call(self._graph.create_edge(source, type, target, attributes))
+
+    def put_edge(self, source: str, type: str, target: str, attributes: Attributes = EMPTY) -> Edge:
+        """As `Graph.put_edge`."""
+        return self._call(self._graph.put_edge(source, type, target, attributes))
+
+    def upsert_edge(self, source: str, type: str, target: str, attributes: Attributes = EMPTY) -> Edge:
+        """As `Graph.upsert_edge`."""
+        return self._call(self._graph.upsert_edge(source, type, target, attributes))
+
+    def patch_edge(
+        self, source: str, type: str, target: str, *, set: Where | None = None, unset: Iterable[str | Path] = ()
+    ) -> Edge:
+        """As `Graph.patch_edge`."""
+        return self._call(self._graph.patch_edge(source, type, target, set=set, unset=unset))
+
+    def delete_edge(self, source: str, type: str, target: str, *, missing_ok: bool = False) -> bool:
+        """As `Graph.delete_edge`."""
+        return self._call(self._graph.delete_edge(source, type, target, missing_ok=missing_ok))
+
+    def get_edge(self, source: str, type: str, target: str) -> Edge:
+        """As `Graph.get_edge`."""
+        return self._call(self._graph.get_edge(source, type, target))
+
+    def get_edges(self, keys: Iterable[tuple[str, str, str]]) -> dict[EdgeKey, Edge]:
+        """As `Graph.get_edges`."""
+        return self._call(self._graph.get_edges(keys))
+
+    def find_edges(
+        self, *, type: str | None = None, where: Where | None = None, limit: int = 100, cursor: str | None = None
+    ) -> Page[Edge]:
+        """As `Graph.find_edges`."""
+        return self._call(self._graph.find_edges(type=type, where=where, limit=limit, cursor=cursor))
+
+    def all_edges(self, *, type: str | None = None, where: Where | None = None) -> Iterator[Edge]:
+        """As `Graph.all_edges`."""
+        return self._stream(self._graph.all_edges(type=type, where=where))
+
+    def neighbors(
+        self,
+        name: str,
+        *,
+        direction: Direction = "both",
+        types: Iterable[str] | None = None,
+        limit: int = 100,
+        cursor: str | None = None,
+    ) -> Page[Neighbor]:
+        """As `Graph.neighbors`."""
+        return self._call(self._graph.neighbors(name, direction=direction, types=types, limit=limit, cursor=cursor))
+
+    def statistics(self) -> Statistics:
+        """As `Graph.statistics`."""
+        return self._call(self._graph.statistics())
+
+    def commit(self, batch: Batch | Mutation | Sequence[Mutation]) -> Commit:
+        """As `Graph.commit`."""
+        return self._call(self._graph.commit(batch))
+
+    def apply(self, batches: Sequence[Batch]) -> list[Commit | PolarisError]:
+        """As `Graph.apply`."""
+        return self._call(self._graph.apply(batches))
+
+    def cursor(self) -> Cursor:
+        """As `Graph.cursor`."""
+        return self._call(self._graph.cursor())
+
+    def changes(self, after: Cursor | str | None = None, limit: int = 1000) -> tuple[Change, ...]:
+        """As `Graph.changes`."""
+        return self._call(self._graph.changes(after, limit))
 
 
 async def _awaited(opening: Awaitable[T]) -> T:
     return await opening
 
 
-def _opened(opening: Callable[P, Opening]) -> Callable[P, BlockingGraph]:
-    def blocking(*args: P.args, **kwargs: P.kwargs) -> BlockingGraph:
-        return BlockingGraph(opening(*args, **kwargs))
-
-    return update_wrapper(blocking, opening)
-
-
-open_graph_blocking = _opened(open_graph)
-"""Open a graph for blocking use, with the arguments of `open_graph`: `with open_graph_blocking("sqlite:///kg.db") as graph`."""
+def open_graph_blocking(
+    url: str,
+    *,
+    cache: str | None = "lru",
+    create: bool = True,
+    read_only: bool = False,
+    durability: Literal["power", "process"] = "power",
+    busy_seconds: float = 10.0,
+    limits: Limits | None = None,
+    options: StorageOptions | None = None,
+    plugins: Plugins | None = None,
+) -> BlockingGraph:
+    """Open a graph as `open_graph` does, for code without async: use it in a `with` block, or close it."""
+    return BlockingGraph(
+        open_graph(
+            url,
+            cache=cache,
+            create=create,
+            read_only=read_only,
+            durability=durability,
+            busy_seconds=busy_seconds,
+            limits=limits,
+            options=options,
+            plugins=plugins,
+        )
+    )

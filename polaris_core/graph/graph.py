@@ -12,6 +12,7 @@ from polaris_core.graph.names import near_names
 from polaris_core.graph.questions import Changes, Question, cursor_of
 from polaris_core.graph.transaction import Transaction, transact
 from polaris_core.graph.verbs import Verbs
+from polaris_core.limits import Limits
 from polaris_core.model import Change, Cursor, Node
 from polaris_core.mutations import Batch, Commit, Mutation, Result
 from polaris_core.records import Session
@@ -30,7 +31,7 @@ class Graph(Verbs):
 
     def __init__(self, service: StorageService) -> None:
         self.service = service
-        self.limits = service.limits
+        self.limits: Limits = service.limits
 
     async def __aenter__(self) -> Self:
         return self

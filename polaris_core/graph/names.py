@@ -27,7 +27,7 @@ async def near_names(session: Session, name: str) -> tuple[str, ...]:
         dict.fromkeys([other for start in _starts(name) for other in await session.keys("node", start, _WINDOW)])
     )
     close = difflib.get_close_matches(name, window, _MOST, 0.6)
-    longer = [other for other in window if len(name) >= 3 and other.casefold().startswith(name.casefold())]  # noqa: PLR2004
+    longer = [other for other in window if len(name) >= 3 and other.casefold().startswith(name.casefold())]
     return tuple(dict.fromkeys((*found, *close, *longer)))[:_MOST]
 
 
@@ -40,4 +40,4 @@ def _starts(name: str) -> tuple[str, ...]:
 def _before(text: str) -> str:
     """Return a text that stands in code point order before `text` and after everything that is less than it."""
     last = ord(text[-1]) - 1
-    return text[:-1] + chr(0xD7FF if 0xD800 <= last <= 0xDFFF else last) + "\U0010ffff"  # noqa: PLR2004 - no surrogates
+    return text[:-1] + chr(0xD7FF if 0xD800 <= last <= 0xDFFF else last) + "\U0010ffff"

@@ -59,7 +59,8 @@ def open_graph(
 
     `cache` names the cache for nodes, None for none. `create` makes a store where there is none; `durability` is `power` or
     `process`; `busy_seconds` is how long to wait for another process. `options` sets the three at once, with the clock.
-    `plugins` says where backends are looked for, among the installed ones by default. Raises `InvalidLocationError`, `PluginNotFoundError` with the backends there are, or a `StoreUnavailableError`.
+    `plugins` says where backends are looked for, among the installed ones by default. Raises
+    `InvalidLocationError`, `PluginNotFoundError` with the backends there are, or a `StoreUnavailableError`.
     """
     location = Location.parse(url)
     told = Settings(durability=durability, busy_seconds=busy_seconds).for_url(url)

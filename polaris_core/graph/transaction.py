@@ -11,6 +11,7 @@ from polaris_core.errors import ConflictError, PolarisError, StorageError
 from polaris_core.graph.overlay import Overlay
 from polaris_core.graph.questions import Question
 from polaris_core.graph.verbs import Verbs
+from polaris_core.limits import Limits
 from polaris_core.mutations import Batch, Commit, Expect, Mutation, Result
 from polaris_core.planning import load, plan
 from polaris_core.records import Session
@@ -32,7 +33,7 @@ class Transaction(Verbs):
     """
 
     def __init__(self, service: StorageService, *, author: str | None = None, validate: bool = True) -> None:
-        self.limits = service.limits
+        self.limits: Limits = service.limits
         self.result: Commit | None = None
         self._service = service
         self._author = author

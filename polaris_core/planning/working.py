@@ -36,8 +36,8 @@ class Working:
 
     def __init__(self, current: Current) -> None:
         self.current = current
-        self.seq = current.head.seq
-        self.next_id = current.head.next_id
+        self.seq: int = current.head.seq
+        self.next_id: int = current.head.next_id
         self.changes: list[ChangeRecord] = []
         self._ids: dict[str, int] = {record.name: record.id for record in current.nodes.values()}
         self._stored: dict[int, NodeRecord] = {record.id: record for record in current.nodes.values()}

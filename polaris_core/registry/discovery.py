@@ -21,7 +21,7 @@ __all__ = ["Discovery", "Row", "copies", "installed"]
 
 _GROUPS: Mapping[str, Kind] = {kind.group: name for name, kind in KINDS.items()}
 
-logger = logging.getLogger("polaris_core.registry")
+logger: logging.Logger = logging.getLogger("polaris_core.registry")
 
 
 def _no_requirements() -> Sequence[str]:

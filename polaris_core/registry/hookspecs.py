@@ -20,7 +20,7 @@ __all__ = ["PROJECT", "Hooks"]
 
 PROJECT = "polaris_core"
 
-hookspec = pluggy.HookspecMarker(PROJECT)
+hookspec: pluggy.HookspecMarker = pluggy.HookspecMarker(PROJECT)
 
 
 class Hooks(Protocol):

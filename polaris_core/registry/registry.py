@@ -42,7 +42,7 @@ __all__ = ["Registry", "default"]
 
 S = TypeVar("S", bound=Specification)
 
-logger = logging.getLogger("polaris_core.registry")
+logger: logging.Logger = logging.getLogger("polaris_core.registry")
 
 
 class Registry(Plugins):

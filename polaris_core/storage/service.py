@@ -46,10 +46,10 @@ class StorageService:
 
         `cache` keeps nodes by name as long as the store's stamp stays where it was.
         """
-        self.options = options or StorageOptions()
-        self.limits = limits or Limits()
+        self.options: StorageOptions = options or StorageOptions()
+        self.limits: Limits = limits or Limits()
         self.cache = cache
-        self.storage = storage or _installed(storage_dir, storage_type, self.options)
+        self.storage: Storage = storage or _installed(storage_dir, storage_type, self.options)
         self._home = Home()
         self._writes = WriteQueue(self.storage, self.limits, self.options.now)
         self._reads = ReadQueue(self.storage, self.limits)
