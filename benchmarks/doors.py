@@ -33,7 +33,13 @@ CREATE TABLE changes(seq INTEGER PRIMARY KEY, kind TEXT NOT NULL, id INTEGER NOT
 CREATE TABLE head(one INTEGER PRIMARY KEY, seq INTEGER NOT NULL, time INTEGER NOT NULL) STRICT;
 INSERT INTO head VALUES (1, 0, 0);
 """
-ATTRIBUTES = {"version": "2.36-9+deb12u10", "section": "libs", "installed_size": 12345, "tags": ["one", "two"], "source": "glibc"}
+ATTRIBUTES = {
+    "version": "2.36-9+deb12u10",
+    "section": "libs",
+    "installed_size": 12345,
+    "tags": ["one", "two"],
+    "source": "glibc",
+}
 TEXT = "GNU C Library: Shared libraries, which nearly every program on the system needs to run at all."
 CALLERS = (1, 128)
 
@@ -136,7 +142,8 @@ async def main() -> None:
         sys.stdout.write(json.dumps(figures, indent=2) + "\n")
         return
     for name, figure in figures.items():
-        sys.stdout.write(f"{name:28} raw {figure['raw']:10,.0f}/s   polaris {figure['polaris']:10,.0f}/s   ratio {figure['ratio']:.2f}\n")
+        rates = f"raw {figure['raw']:10,.0f}/s   polaris {figure['polaris']:10,.0f}/s"
+        sys.stdout.write(f"{name:28} {rates}   ratio {figure['ratio']:.2f}\n")
 
 
 if __name__ == "__main__":

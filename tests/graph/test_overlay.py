@@ -38,17 +38,18 @@ async def answers(session: Session) -> list[object]:
     """Everything a session can be asked about nodes and edges, with small pages."""
     nodes = list(await session.nodes([*"abcde", *range(1, 30)]))
     triples = [(source, kind, target) for source in range(1, 12) for kind in "xy" for target in range(1, 12)]
-    pages = []
+    pages: list[object] = []
     for limit in (1, 2, 100):
         for after in range(0, 20, 3):
-            pages.append(list(await session.scan("node", after, limit)))
-            pages.append(list(await session.scan("edge", after, limit)))
-            for direction in ("out", "in", "both"):
-                for wanted in (None, ["x"]):
-                    pages.append(list(await session.links([1, 2, 3, 7], direction, wanted, limit, after)))  # type: ignore[arg-type]
-        pages.extend(
-            [list(await session.keys(kind, after, limit)) for after in ("", "a", "bb", "d") for kind in ("node", "meta")]  # type: ignore[arg-type]
-        )
+            pages += [list(await session.scan(kind, after, limit)) for kind in ("node", "edge")]
+            pages += [
+                list(await session.links([1, 2, 3, 7], direction, wanted, limit, after))
+                for direction in ("out", "in", "both")
+                for wanted in (None, ["x"])
+            ]
+        pages += [
+            list(await session.keys(kind, after, limit)) for after in ("", "a", "bb", "d") for kind in ("node", "meta")
+        ]
     return [nodes, list(await session.edges([*triples, *range(1, 30)])), pages, await session.counts()]
 
 
