@@ -62,6 +62,7 @@ def test_event_bus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pyte
         # Subscribe to events
         async def handle_event(event):  # type: ignore[no-untyped-def]
             print(f"Processing event: {event}")  # noqa: T201
+
         await event_bus.subscribe("node.created", handle_event)
 
         # Publish event
@@ -75,7 +76,9 @@ def test_event_bus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pyte
     assert "'node_id': '123'" in printed
 
 
-@pytest.mark.parametrize(("name", "raised"), [("x", None), ("", "Validation failed"), ("closed", "Storage operation failed")])
+@pytest.mark.parametrize(
+    ("name", "raised"), [("x", None), ("", "Validation failed"), ("closed", "Storage operation failed")]
+)
 def test_error_handling(name: str, raised: str | None, caplog: pytest.LogCaptureFixture) -> None:
     async def main() -> None:
         storage_service, event_bus = StorageService(storage_type="memory"), EventBus()

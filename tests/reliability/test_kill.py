@@ -41,7 +41,9 @@ class Writer:
     """A process that writes and says what was acknowledged, until it is killed."""
 
     def __init__(self, url: str, name: str) -> None:
-        self.process = subprocess.Popen([sys.executable, "-c", WRITER, url, name], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", WRITER, url, name], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
         self.killed_at = float("inf")
         self.output = b""
         assert self.process.stdout is not None
@@ -82,7 +84,9 @@ def kill_writers(url: str, kills: int, seed: int) -> tuple[int, list[str]]:
             for key, _ in selector.select(0.02):
                 writer = key.data
                 writer.read()
-                if writer.output and writer.killed_at == float("inf"):  # its life begins with the first acknowledged write
+                if writer.output and writer.killed_at == float(
+                    "inf"
+                ):  # its life begins with the first acknowledged write
                     writer.killed_at = time.monotonic() + chance.uniform(*LIVES)
             for writer in list(alive):
                 assert writer.process.poll() is None, writer.process.communicate()

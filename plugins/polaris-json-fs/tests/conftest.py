@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 
 PREAMBLE = """
 import asyncio, json, os, signal, sys
-from polaris_core import *
+from polaris_core import (
+    Batch, CreateNode, DeleteNode, ForkedError, Location, PutNode, RenameNode, StorageOptions, StorageService, StoreFullError
+)
 from polaris_json_fs.storage import JsonStorage
 
 def make(path, **options):
