@@ -142,6 +142,39 @@ def test_a_frame_of_a_writer_that_died_counts_for_everybody_or_for_nobody(serve,
     asyncio.run(scenario())
 
 
+def test_deleting_what_git_ignores_while_the_store_is_open_loses_nothing(serve, directory, everything):
+    async def scenario():
+        async with serve() as one:
+            await one.commit(Batch(CreateNode("a")))
+            (directory / "lock").unlink()
+            (directory / "committed").unlink()
+            async with serve() as other:
+                await other.commit(Batch(CreateNode("b")))
+                assert await names(one) == {"a", "b"}
+                await one.commit(Batch(CreateNode("c")))
+                assert one.storage.stamp() == other.storage.stamp()
+                assert await everything(one) == await everything(other)
+
+    asyncio.run(scenario())
+
+
+def test_deleting_the_counter_while_nobody_else_is_there_loses_nothing(serve, directory):
+    async def scenario():
+        async with serve() as store:
+            await store.commit(Batch(CreateNode("a")))
+            (directory / "committed").unlink()
+            stamp = store.storage.stamp()
+            assert await names(store) == {"a"}
+            assert store.storage.stamp() == stamp
+            await store.commit(Batch(CreateNode("b")))
+            assert store.storage.stamp() > stamp
+            assert await names(store) == {"a", "b"}
+        async with serve() as store:
+            assert await names(store) == {"a", "b"}
+
+    asyncio.run(scenario())
+
+
 HOLD = """
 from polaris_core.abc import FileLock
 lock = FileLock(os.path.join(path, "lock"))

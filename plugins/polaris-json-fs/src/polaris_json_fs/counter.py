@@ -56,6 +56,11 @@ class SharedCounter:
         """`position` as an array of one, for who loads it before every look into a cache."""
 
     @property
+    def deleted(self) -> bool:
+        """Whether somebody deleted the file, so that processes which come now share another one."""
+        return not os.fstat(self._descriptor).st_nlink
+
+    @property
     def known(self) -> bool:
         """Whether anybody has set it."""
         return self._cells[0] == _MAGIC

@@ -44,6 +44,8 @@ class Following:
 
     def __init__(self, directory: Path, location: str, options: StorageOptions, *, read_only: bool) -> None:
         self.counter: SharedCounter | None = None
+        self.stamps: memoryview | None = None
+        """The counter's position, as an array of one; None where there is no counter."""
         self._directory = directory
         self._location = location
         self._options = options
@@ -85,12 +87,13 @@ class Following:
         return pending or checkpoint.read_manifest(self._directory, self._location)
 
     def _loading(self) -> Loading:
-        return Loading(self._directory, self._location, pending=self._read_only and (self._directory / NEXT).exists())
+        return Loading(self._directory, self._location, read_only=self._read_only)
 
     def _map_counter(self) -> None:
         path = self._directory / COUNTER
-        if self.counter is None and (path.exists() or not self._read_only):
+        if path.exists() or not self._read_only:
             self.counter = SharedCounter(path, write=not self._read_only)
+            self.stamps = self.counter.stamps
 
     def _take_over(self, records: Records, manifest: Manifest) -> None:
         self._records = records
@@ -155,6 +158,8 @@ class Following:
         """Apply what other processes have committed. Called with `_state`."""
         if self.counter is None:
             self._look_again()
+        elif self.counter.deleted:
+            self._share_again(self.counter, locked=False)
         while (counter := self.counter) is not None:
             generation, position = counter.generation, counter.position  # in this order: see `SharedCounter.set`
             if position <= self._applied:
@@ -163,6 +168,21 @@ class Following:
                 self._follow(generation)
             elif not self._replay(position) and counter.generation == generation:
                 raise self._damaged(self._applied - self._manifest.position)
+
+    def _share_again(self, old: SharedCounter, *, locked: bool) -> None:
+        """Share the counter that others use since somebody deleted `old`; only with the lock may it be made anew."""
+        path = self._directory / COUNTER
+        if not path.exists() and not locked:
+            return
+        new = SharedCounter(path, write=not self._read_only)
+        if locked and not new.known:
+            new.set(old.generation, old.position)
+            new.flags = old.flags
+        if new.known:
+            self.counter, self.stamps = new, new.stamps
+            old.close()
+        else:
+            new.close()
 
     def _look_again(self) -> None:
         """Load the store again if its files were changed: nobody has opened it for writing, so no counter tells."""
@@ -174,9 +194,14 @@ class Following:
             self._seen = seen
 
     def _look(self) -> tuple[object, ...]:
-        paths = (self._directory / MANIFEST, self._directory / NEXT, self._journal.path)
-        states = [path.stat() if path.exists() else None for path in paths]
-        return tuple(state and (state.st_mtime_ns, state.st_size, state.st_ino) for state in states)
+        found: list[object] = []
+        for path in (self._directory / MANIFEST, self._directory / NEXT, self._journal.path):
+            try:
+                state = path.stat()
+                found.append((state.st_mtime_ns, state.st_size, state.st_ino))
+            except FileNotFoundError:
+                found.append(None)
+        return tuple(found)
 
     def _replay(self, position: int) -> bool:
         """Apply the journal up to a position that is committed; return whether all of it was there and whole."""

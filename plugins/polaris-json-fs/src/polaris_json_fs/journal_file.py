@@ -29,6 +29,7 @@ class JournalFile:
         self._location = location
         self._flags = (os.O_RDWR if write else os.O_RDONLY) | os.O_CLOEXEC
         self._descriptor = -1
+        self._named = False  # whether this process knows the file's name to be on the disk
 
     def exists(self) -> bool:
         """Open the file where there is one, and return whether there is."""
@@ -69,14 +70,12 @@ class JournalFile:
         Raises the `OSError` of the failed write or sync once the frame is certain to be gone, else `UncertainError`.
         """
         try:
-            new = not self.exists()
-            if new:
+            if not self.exists():
                 self._descriptor = os.open(self.path, self._flags | os.O_CREAT, 0o666)
             write_all(self._descriptor, frame, offset)
             if sync:
                 os.fdatasync(self._descriptor)
-                if new:
-                    sync_directory(self.path.parent)
+                self._sync_name()
         except BaseException:
             try:
                 self.cut(offset)
@@ -95,7 +94,12 @@ class JournalFile:
         """Wait until everything in the file, and its name, is on the disk."""
         if self.exists():
             os.fdatasync(self._descriptor)
+            self._sync_name()
+
+    def _sync_name(self) -> None:
+        if not self._named:  # whoever made the file may have died, or not have waited
             sync_directory(self.path.parent)
+            self._named = True
 
     def close(self) -> None:
         """Close the file; it opens again when it is needed."""

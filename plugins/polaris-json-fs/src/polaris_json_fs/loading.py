@@ -13,7 +13,7 @@ from polaris_core import StoreDamagedError
 from polaris_core.abc import CommitPlan
 from polaris_json_fs.edits import edited
 from polaris_json_fs.history import History
-from polaris_json_fs.layout import META, NEW, block_of, block_path, journal_name
+from polaris_json_fs.layout import META, NEW, NEXT, block_of, block_path, journal_name
 from polaris_json_fs.lines import read_change, read_edge, read_meta, read_node, read_receipt, split_lines
 from polaris_json_fs.manifest import Entry
 from polaris_json_fs.records import Records
@@ -38,11 +38,11 @@ _READERS: dict[str, Callable[[bytes], Any]] = {
 class Loading:
     """What was read so far of the files of a store."""
 
-    def __init__(self, directory: Path, location: str, *, pending: bool = False) -> None:
-        """`pending`: a checkpoint counts whose files lack their names, and this process may not finish it."""
+    def __init__(self, directory: Path, location: str, *, read_only: bool = False) -> None:
+        """`read_only`: a checkpoint may count whose files lack their names, and this process may not finish it."""
         self._directory = directory
         self._location = location
-        self._pending = pending
+        self._read_only = read_only
         self._parts: dict[str, tuple[Entry, list[Any]]] = {}
 
     def missing(self, manifest: Manifest) -> list[str]:
@@ -57,7 +57,8 @@ class Loading:
     def source(self, path: str) -> Path:
         """Return the file to read for a path of the manifest."""
         new = self._directory / (path + NEW)
-        return new if self._pending and new.exists() else self._directory / path
+        unfinished = self._read_only and (self._directory / NEXT).exists() and new.exists()
+        return new if unfinished else self._directory / path
 
     def read(self, path: str) -> bytes | None:
         """Return the content of the file for a path of the manifest, None where there is none."""

@@ -61,7 +61,6 @@ class JsonStorage(BlockingStorage):
         self._pid = os.getpid()
         self._workers: tuple[Worker, Worker] | None = None
         self._checkpoint_posted = False
-        self._stamps: memoryview | None = None
 
     async def open(self) -> Head:
         """Open or make the store, recover what a crash left, and return where it stands."""
@@ -156,8 +155,5 @@ class JsonStorage(BlockingStorage):
 
     def stamp(self) -> int | None:
         """Return how many bytes were ever committed, by any process; None for a copy that nobody opened for writing."""
-        if self._stamps is None:
-            if self._store.counter is None:
-                return None
-            self._stamps = self._store.counter.stamps
-        return self._stamps[0]
+        stamps = self._store.stamps
+        return None if stamps is None else stamps[0]

@@ -10,7 +10,7 @@ import logging
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
-from polaris_core import OutcomeUnknownError, StorageError, StoreUnavailableError
+from polaris_core import OutcomeUnknownError, StorageError, StoreBusyError, StoreUnavailableError
 from polaris_core.abc import CommitPlan
 from polaris_json_fs import checkpoint
 from polaris_json_fs.counter import CHECKPOINTING, UNSYNCED, SharedCounter
@@ -99,7 +99,8 @@ class Store(Following):
         """
         counter = self._shared()
         return (
-            counter.position == self._applied
+            not counter.deleted
+            and counter.position == self._applied
             and counter.generation == self._manifest.generation
             and not counter.flags & CHECKPOINTING
             and self._journal.size() == self._applied - self._manifest.position
@@ -112,6 +113,8 @@ class Store(Following):
                 self._settle()
 
     def _settle(self) -> None:
+        if self._shared().deleted:
+            self._share_again(self._shared(), locked=True)
         counter = self._shared()
         if counter.flags & CHECKPOINTING:
             manifest = checkpoint.finish(self._directory, self._location)
@@ -216,7 +219,8 @@ class Store(Following):
             if self._loaded and not self._read_only:
                 self.checkpoint(min(self._options.busy_seconds, _CLOSING_SECONDS))
         except StorageError as error:
-            _log.warning("%s; the journal keeps what the files lack", error)
+            level = logging.INFO if isinstance(error, StoreBusyError) else logging.WARNING
+            _log.log(level, "%s; the journal keeps what the files lack", error)
         finally:
             self.release()
 
