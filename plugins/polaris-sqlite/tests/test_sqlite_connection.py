@@ -283,16 +283,17 @@ def test_a_forked_child_is_refused_and_the_parent_goes_on(processes: Any) -> Non
             await put(store, CreateNode("a"))
             return store
 
-        loop = asyncio.new_event_loop()
-        store = loop.run_until_complete(main())
+        async def go_on(store):
+            await put(store, CreateNode("b"))
+            print(await names(store))
+            await store.close()
+
+        store = asyncio.run(main())  # this loop ends here: the child would share its selector
         child = os.fork()
         if not child:
             asyncio.run(in_child(store))
             sys.exit(0)
         assert os.waitpid(child, 0)[1] == 0
-        loop.run_until_complete(put(store, CreateNode("b")))
-        print(loop.run_until_complete(names(store)))
-        loop.run_until_complete(store.close())
-        loop.close()
+        asyncio.run(go_on(store))
     """)
     assert printed == "refused\nrefused\nrefused\n['a', 'b']\n"

@@ -13,20 +13,17 @@ import sqlite3
 import threading
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
-from urllib.parse import quote
 
 from polaris_core import (
     OutcomeUnknownError,
     StorageError,
     StoreClosedError,
-    StoreNotFoundError,
     StoreReadOnlyError,
-    StoreUnavailableError,
 )
 from polaris_core.abc import FileLock, StorageOptions
 from polaris_sqlite.connection import Connection
+from polaris_sqlite.database_file import DatabaseFile
 from polaris_sqlite.failures import code_of, failures_of, of_sqlite
 from polaris_sqlite.wal_index import WalIndex
 
@@ -41,11 +38,8 @@ T = TypeVar("T")
 
 CHECKPOINT_PAGES = 1_000
 """How many pages of the log wait before they are copied back; a longer log makes every commit slower."""
-_OLDEST = (3, 37)  # the first with STRICT tables
 _RESTART_PAGES = 4 * CHECKPOINT_PAGES
 _RESTART_MILLISECONDS = 100
-_LOG_BYTES = 16 << 20  # what is kept of the log file after a commit that was larger
-_CACHE_KIBIBYTES = 16_384
 
 
 class Database:
@@ -59,12 +53,12 @@ class Database:
     def __init__(
         self, path: str, layout: Layout, *, options: StorageOptions, location: str = "", readers: int = 1
     ) -> None:
-        self.path = os.path.realpath(path)
         self.location = location or path
         self.options = options
         self._layout = layout
+        self._file = DatabaseFile(os.path.realpath(path), self.location, layout, options)
         self._readers_wanted = readers
-        self._lock = FileLock(f"{self.path}.lock", seconds=options.busy_seconds, location=self.location)
+        self._lock = FileLock(f"{self._file.path}.lock", seconds=options.busy_seconds, location=self.location)
         self._writer: Connection | None = None
         self._readers: list[Connection] = []
         self._reading: list[int] = []
@@ -92,6 +86,8 @@ class Database:
             while len(opened) < self._readers_wanted + (not self.options.read_only):
                 opened.append(await Connection(self._open_reader, name="polaris-sqlite-reader"))
         except BaseException:
+            if self._index is not None:
+                self._index.close()
             for connection in reversed(opened):
                 connection.stop()
             raise
@@ -105,17 +101,17 @@ class Database:
         self, begin: Callable[[sqlite3.Connection], T], fill: Callable[[sqlite3.Connection], None], begun: list[T]
     ) -> sqlite3.Connection:
         with failures_of(self.location):
-            self._check_path()
+            self._file.check()
             with self._exclusive():
-                database = self._connect("ro" if self.options.read_only else "rwc" if self.options.create else "rw")
+                database = self._file.connect(write=not self.options.read_only)
                 try:
-                    self._prepare(database, fill)
+                    self._file.prepare(database, fill)
                     database.execute("BEGIN" if self.options.read_only else "BEGIN IMMEDIATE")
                     begun.append(begin(database))
                     database.execute("COMMIT")
                     if self.options.durability == "process":
                         database.execute("PRAGMA synchronous = NORMAL")
-                    self._index = WalIndex(self.path)
+                    self._index = WalIndex(self._file.path)
                     if self._index.stamp() is None and not self.options.read_only:
                         # Nothing tells how long the log is, so SQLite minds it, in the commits and under their lock.
                         database.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES:d}")
@@ -123,21 +119,6 @@ class Database:
                     database.close()
                     raise
                 return database
-
-    def _check_path(self) -> None:
-        if sqlite3.sqlite_version_info < _OLDEST:
-            raise StoreUnavailableError(
-                f"this Python has SQLite {sqlite3.sqlite_version}, and {'.'.join(map(str, _OLDEST))} is needed",
-                location=self.location,
-            )
-        path = Path(self.path)
-        if path.exists():
-            if not path.is_file():
-                raise StoreUnavailableError(f"{self.location} is not a file", location=self.location)
-        elif self.options.read_only or not self.options.create:
-            raise StoreNotFoundError(f"there is no {self.location}, and none was to be made", location=self.location)
-        else:
-            _make_directory(path.parent)
 
     def _exclusive(self) -> AbstractContextManager[object]:
         if not self.options.read_only:
@@ -149,57 +130,9 @@ class Database:
         self._lock.release()
         return self._lock
 
-    def _connect(self, mode: str) -> sqlite3.Connection:
-        if mode == "ro" and os.statvfs(self.path).f_flag & os.ST_RDONLY and not Path(f"{self.path}-wal").exists():
-            mode = "ro&immutable=1"  # WAL mode needs a file beside the database, even to read, unless nobody can write
-        database = sqlite3.connect(
-            f"file:{quote(os.fsencode(self.path))}?mode={mode}",
-            uri=True,
-            isolation_level=None,
-            timeout=self.options.busy_seconds,
-            cached_statements=256,
-        )
-        try:
-            for setting in (
-                "wal_autocheckpoint = 0",
-                "synchronous = FULL",
-                "temp_store = MEMORY",
-                "trusted_schema = OFF",
-                "cell_size_check = ON",
-                f"cache_size = -{_CACHE_KIBIBYTES:d}",
-                f"journal_size_limit = {_LOG_BYTES:d}",
-            ):
-                database.execute(f"PRAGMA {setting}").fetchall()
-        except BaseException:
-            database.close()
-            raise
-        return database
-
     def _open_reader(self) -> sqlite3.Connection:
         with failures_of(self.location):
-            return self._connect("ro")
-
-    def _prepare(self, database: sqlite3.Connection, fill: Callable[[sqlite3.Connection], None]) -> None:
-        if not self._layout.is_blank(database):
-            self._layout.check(database, self.location)
-            if not self.options.read_only:
-                self._use_log(database)
-            return
-        if self.options.read_only or not self.options.create:
-            raise StoreNotFoundError(f"{self.location} is an empty file", location=self.location)
-        self._use_log(database)
-        database.execute("BEGIN IMMEDIATE")
-        self._layout.create(database)
-        fill(database)
-        database.execute("COMMIT")
-
-    def _use_log(self, database: sqlite3.Connection) -> None:
-        (mode,) = database.execute("PRAGMA journal_mode = WAL").fetchone()
-        if mode != "wal":
-            raise StoreUnavailableError(
-                f"{self.location} is on a file system where SQLite cannot share memory between processes",
-                location=self.location,
-            )
+            return self._file.connect(write=False)
 
     # --- closing --------------------------------------------------------------------------------------------------
 
@@ -367,16 +300,3 @@ class Database:
 def _undo(database: sqlite3.Connection) -> None:
     if database.in_transaction:
         database.execute("ROLLBACK")
-
-
-def _make_directory(directory: Path) -> None:
-    """Make a directory and those above it, and make each one's entry durable."""
-    if directory.is_dir():
-        return
-    _make_directory(directory.parent)
-    directory.mkdir(exist_ok=True)
-    descriptor = os.open(directory.parent, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -1,0 +1,120 @@
+"""A database file before anybody works in it: whether it may be opened or made, and how a connection to it is set up."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+import attrs
+
+from polaris_core import StoreNotFoundError, StoreUnavailableError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from polaris_core.abc import StorageOptions
+    from polaris_sqlite.layout import Layout
+
+__all__ = ["DatabaseFile"]
+
+_OLDEST = (3, 37)  # the first with STRICT tables
+_LOG_BYTES = 16 << 20  # what is kept of the log file after a commit that was larger
+_SETTINGS = (
+    "wal_autocheckpoint = 0",
+    "synchronous = FULL",
+    "temp_store = MEMORY",
+    "trusted_schema = OFF",
+    "cell_size_check = ON",
+    "cache_size = -16384",  # KiB
+    f"journal_size_limit = {_LOG_BYTES:d}",
+)
+
+
+@attrs.frozen
+class DatabaseFile:
+    """A file by its path, free of symbolic links, and what errors call it."""
+
+    path: str
+    location: str
+    layout: Layout
+    options: StorageOptions
+
+    @property
+    def may_be_made(self) -> bool:
+        """Whether a new one is made where there is none."""
+        return self.options.create and not self.options.read_only
+
+    def check(self) -> None:
+        """Raise unless the file can be opened or made; the directories above one to be made are made."""
+        if sqlite3.sqlite_version_info < _OLDEST:
+            raise StoreUnavailableError(
+                f"this Python has SQLite {sqlite3.sqlite_version}, and {'.'.join(map(str, _OLDEST))} is needed",
+                location=self.location,
+            )
+        path = Path(self.path)
+        if path.exists():
+            if not path.is_file():
+                raise StoreUnavailableError(f"{self.location} is not a file", location=self.location)
+        elif not self.may_be_made:
+            raise StoreNotFoundError(f"there is no {self.location}, and none was to be made", location=self.location)
+        else:
+            _make_directory(path.parent)
+
+    def connect(self, *, write: bool) -> sqlite3.Connection:
+        """Return a connection, set up; without `write` it can change nothing of the file."""
+        mode = "ro" if not write else "rwc" if self.may_be_made else "rw"
+        if mode == "ro" and os.statvfs(self.path).f_flag & os.ST_RDONLY and not Path(f"{self.path}-wal").exists():
+            mode = "ro&immutable=1"  # WAL mode needs a file beside the database, even to read, unless nobody can write
+        database = sqlite3.connect(
+            f"file:{quote(os.fsencode(self.path))}?mode={mode}",
+            uri=True,
+            isolation_level=None,
+            timeout=self.options.busy_seconds,
+            cached_statements=256,
+        )
+        try:
+            for setting in _SETTINGS:
+                database.execute(f"PRAGMA {setting}").fetchall()
+        except BaseException:
+            database.close()
+            raise
+        return database
+
+    def prepare(self, database: sqlite3.Connection, fill: Callable[[sqlite3.Connection], None]) -> None:
+        """Check what the file is, or make the tables of a new one and let `fill` write their first rows."""
+        if not self.layout.is_blank(database):
+            self.layout.check(database, self.location)
+            if not self.options.read_only:
+                self._use_log(database)
+            return
+        if not self.may_be_made:
+            raise StoreNotFoundError(f"{self.location} is an empty file", location=self.location)
+        self._use_log(database)
+        database.execute("BEGIN IMMEDIATE")
+        self.layout.create(database)
+        fill(database)
+        database.execute("COMMIT")
+
+    def _use_log(self, database: sqlite3.Connection) -> None:
+        (mode,) = database.execute("PRAGMA journal_mode = WAL").fetchone()
+        if mode != "wal":
+            raise StoreUnavailableError(
+                f"{self.location} is on a file system where SQLite cannot share memory between processes",
+                location=self.location,
+            )
+
+
+def _make_directory(directory: Path) -> None:
+    """Make a directory and those above it, and make each one's entry durable."""
+    if directory.is_dir():
+        return
+    _make_directory(directory.parent)
+    directory.mkdir(exist_ok=True)
+    descriptor = os.open(directory.parent, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
