@@ -13,11 +13,13 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar, cast
 
 from polaris_core.abc.storage import Storage
+from polaris_core.codec import decode_node
 from polaris_core.errors import LimitExceededError, PolarisError, ProgramError, StoreClosedError
 from polaris_core.limits import Limits
+from polaris_core.model import Node
 from polaris_core.mutations import Batch, Commit
 from polaris_core.planning import load, plan
-from polaris_core.records import CommitPlan, Program, Session
+from polaris_core.records import CommitPlan, NodeRecord, Program, Session
 
 __all__ = ["ReadQueue", "WriteQueue"]
 
@@ -127,23 +129,23 @@ class WriteQueue(_Queue[Batch]):
             _settle(call.answer, outcome)
 
 
-class ReadQueue(_Queue[Program[Any]]):
-    """At most two hops at a time, each for all the programs that wait when it starts: a long one holds up no short one."""
+class ReadQueue(_Queue[Program[Any] | str]):
+    """At most two hops at a time, each for all that waits when it starts: a long one holds up no short one.
+
+    What is asked is a program, or the normalised name of a node: the nodes of all names are loaded as one set and decoded once.
+    """
 
     def __init__(self, storage: Storage, limits: Limits) -> None:
         super().__init__(storage, limits, carriers=_READERS)
 
-    def _next(self) -> Sequence[_Call[Program[Any]]]:
+    def _next(self) -> Sequence[_Call[Program[Any] | str]]:
         group = [call for call in self._waiting if not call.answer.done()]
         self._waiting.clear()
         return group
 
-    async def _answer(self, group: Sequence[_Call[Program[Any]]]) -> None:
+    async def _answer(self, group: Sequence[_Call[Program[Any] | str]]) -> None:
         try:
-            if len(group) == 1:
-                answers: Sequence[Any] = (await self.storage.read(group[0].asked),)
-            else:
-                answers = await self.storage.read(_together([call.asked for call in group]))
+            answers: Sequence[Any] = await self.storage.read(_together([call.asked for call in group]))
         except ProgramError as error:
             if len(group) > 1:  # one of them broke the rules for all: each for itself, then
                 for call in group:
@@ -156,17 +158,28 @@ class ReadQueue(_Queue[Program[Any]]):
             _settle(call.answer, answer)
 
 
-def _together(programs: Sequence[Program[Any]]) -> Program[list[Any]]:
+def _together(asked: Sequence[Program[Any] | str]) -> Program[list[Any]]:
+    names = tuple({one for one in asked if isinstance(one, str)})
+
     async def program(session: Session) -> list[Any]:
+        records = await session.nodes(names) if names else ()
+        nodes = {record.name: _decoded(record) for record in records if record}
         answers: list[Any] = []
-        for one in programs:
+        for one in asked:
             try:
-                answers.append(await one(session))
+                answers.append(nodes.get(one) if isinstance(one, str) else await one(session))
             except Exception as error:  # noqa: BLE001 - its caller's, and nobody else's
                 answers.append(error)
         return answers
 
     return program
+
+
+def _decoded(record: NodeRecord) -> Node | PolarisError:
+    try:
+        return decode_node(record)
+    except PolarisError as error:  # the answer of those who asked for this node
+        return error
 
 
 def _settle(answer: asyncio.Future[Any], outcome: object) -> None:

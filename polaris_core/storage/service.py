@@ -8,19 +8,17 @@ import os
 import warnings
 import weakref
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from polaris_core.abc.cache import Cache
 from polaris_core.abc.location import Location
 from polaris_core.abc.storage import Storage, StorageOptions
-from polaris_core.codec import decode_node
 from polaris_core.errors import PolarisError, StoreClosedError
 from polaris_core.limits import Limits
 from polaris_core.model import Edge, Node, Patch
 from polaris_core.mutations import Batch, Commit, PatchNode, PutEdge, PutNode
-from polaris_core.records import Head, Program, Session
+from polaris_core.records import Head, Program
 from polaris_core.storage.home import Home
 from polaris_core.storage.queues import ReadQueue, WriteQueue
 
@@ -131,11 +129,11 @@ class StorageService:
 
     async def read(self, program: Program[T]) -> T:
         """Run a program on one committed state, in a hop shared with whoever else waits; return what it returns."""
-        return await self._home.call(self._submit_read, program)
+        return cast("T", await self._home.call(self._submit_read, program))
 
-    def _submit_read(self, program: Program[T]) -> asyncio.Future[T]:
+    def _submit_read(self, asked: Program[Any] | str) -> asyncio.Future[Any]:
         self._check_open()
-        return self._reads.submit(program)
+        return self._reads.submit(asked)
 
     async def get_node(self, name: str, *, fresh: bool = False) -> Node | None:
         """Return the node of a normalised name, or None; from the cache where it is as new as the store, unless `fresh`.
@@ -145,13 +143,13 @@ class StorageService:
         """
         cache = self.cache
         if cache is None or fresh:
-            return await self.read(partial(_node, name))
+            return cast("Node | None", await self._home.call(self._submit_read, name))
         self._check_open()
         stamp = self.storage.stamp()
         entry = cache.get(name)
         if entry is not None and entry[0] == stamp is not None:
             return cast("Node", entry[1])
-        node = await self.read(partial(_node, name))
+        node: Node | None = await self._home.call(self._submit_read, name)
         if node is not None and stamp is not None and stamp == self.storage.stamp():
             cache.set(name, (stamp, node))
         return node
@@ -168,11 +166,6 @@ def _installed(directory: str, kind: str, options: StorageOptions) -> Storage:
     specification = default().storage(kind)
     path = None if kind == "memory" else str(Path(directory, specification.file or ""))
     return specification.factory(Location(scheme=kind, path=path), options)
-
-
-async def _node(name: str, session: Session) -> Node | None:
-    (record,) = await session.nodes((name,))
-    return None if record is None else decode_node(record)
 
 
 _OPEN: weakref.WeakSet[StorageService] = weakref.WeakSet()
