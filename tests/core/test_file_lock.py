@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from polaris_core.abc import FileLock
-from polaris_core.errors import ForkedError, StoreBusyError, StoreClosedError
+from polaris_core.errors import StoreBusyError, StoreClosedError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -194,26 +194,30 @@ def test_a_lock_whose_file_was_replaced_follows_the_new_file(tmp_path: Path) -> 
 
 
 def test_after_a_fork_the_child_is_refused_and_holds_nothing(tmp_path: Path) -> None:
-    lock = FileLock(tmp_path / "lock")
-    lock.acquire()
-    read, write = os.pipe()
-    child = os.fork()
-    if child == 0:
-        try:
-            lock.acquire()
-        except ForkedError:
-            os.write(write, b"refused")
-        time.sleep(60)  # outlives the test unless killed: the parent must not need its end
-        os._exit(0)
+    program = """
+import os, signal, sys, time
+from polaris_core import ForkedError
+from polaris_core.abc import FileLock
+lock = FileLock(sys.argv[1])
+lock.acquire()
+read, write = os.pipe()
+child = os.fork()
+if child == 0:
     try:
-        assert os.read(read, 7) == b"refused"
-        lock.release()
-        FileLock(tmp_path / "lock").acquire(0)
-    finally:
-        os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
-        os.close(read)
-        os.close(write)
+        lock.acquire()
+    except ForkedError:
+        os.write(write, b"refused")
+    time.sleep(60)  # outlives the parent's work, which must not need its end
+print(os.read(read, 7).decode())
+lock.release()
+FileLock(sys.argv[1]).acquire(0)
+print("free")
+os.kill(child, signal.SIGKILL)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path / "lock")], capture_output=True, text=True, timeout=30, check=True
+    )
+    assert done.stdout == "refused\nfree\n"
 
 
 def test_a_fork_does_not_keep_the_lock_of_a_parent_that_dies(tmp_path: Path) -> None:

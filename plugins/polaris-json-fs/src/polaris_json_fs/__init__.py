@@ -7,9 +7,8 @@ A person reads the files, git compares them, and a journal makes commits durable
   and would not be atomic over several files.
 - **The files are a checkpoint.** They are brought up to date when the store is closed, and whenever the journal has
   outgrown them. `nodes/`, `edges/`, `changes/` and `receipts/` hold blocks of 4,096 consecutive numbers, sorted by
-  number. So a new record is a new last line, a rename stays one line of its node's file, a checkpoint writes only the
-  blocks that changed, and old blocks never change for git. Sorted by name in one file, each of these would touch
-  everything.
+  number. So a new record is a new last line, a renamed node stays where it is, a checkpoint writes only the blocks that
+  changed, and old blocks never change for git. Sorted by name in one file, each of these would touch everything.
 - **The changes are the feed.** They stand in the journal until a checkpoint moves them to `changes/`, and stay
   readable from the first one on.
 - **Every process holds the graph in memory** and follows the others' journal. `committed`, mapped into all of them,
