@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from polaris_json_fs import checkpoint
 from polaris_json_fs.faults import explain
+from polaris_json_fs.manifest import Manifest
 from polaris_json_fs.plugin import polaris_storages
 from polaris_json_fs.storage import JsonStorage
 
@@ -267,7 +268,7 @@ def test_a_reader_sees_a_checkpoint_that_a_crash_left_half_renamed(serve, with_j
             blocking = store.storage._store
             before = await store.read(lambda session: session.head())
             with blocking._file_lock:
-                after = checkpoint.Manifest(
+                after = Manifest(
                     head=before, generation=blocking._manifest.generation + 1, position=blocking._applied
                 )
                 checkpoint.write(with_journal, blocking._manifest, after, blocking._records.stale_files())
