@@ -268,9 +268,7 @@ def test_a_reader_sees_a_checkpoint_that_a_crash_left_half_renamed(serve, with_j
             blocking = store.storage._store
             before = await store.read(lambda session: session.head())
             with blocking._file_lock:
-                after = Manifest(
-                    head=before, generation=blocking._manifest.generation + 1, position=blocking._applied
-                )
+                after = Manifest(head=before, generation=blocking._manifest.generation + 1, position=blocking._applied)
                 checkpoint.write(with_journal, blocking._manifest, after, blocking._records.stale_files())
             (with_journal / "nodes/000000.jsonl.new").replace(with_journal / "nodes/000000.jsonl")
             shutil.copytree(with_journal, with_journal.with_name("crashed"))
