@@ -315,7 +315,7 @@ def test_a_walk_reads_indexes_only_and_sorts_nothing(direction: Any, types: Any)
 @pytest.mark.parametrize(
     ("statement", "parameters", "index"),
     [
-        (session._CHANGES_OF, (1, 0, 9), "changes_"),
+        (session._CHANGES_OF, {"id": 1, "after": 0, "limit": 9}, "changes_"),
         (session._OF_TRIPLES, ("[]",), "(source=? AND type=? AND target=?)"),
         (f"{session._NODE} WHERE name {session._AMONG}", ("[]",), "(name=?)"),
         (session._KEYS["node"], ("", 9), "(name>?)"),

@@ -56,24 +56,28 @@ def _between(database: sqlite3.Connection, question: Question) -> Question:
     return question._replace(after=after, before=before)
 
 
-def statement(question: Question) -> tuple[str, tuple[Any, ...]]:
+def statement(question: Question) -> tuple[str, dict[str, Any]]:
     """Return the select of the events that match, and its parameters."""
-    condition = "position > ?1 AND position < ?2"
-    parameters: list[Any] = [question.after, question.before, question.limit]
-    for test, value in (("time >=", question.since), ("time <", question.until), ("subject =", question.subject)):
+    condition = "position > :after AND position < :before"
+    parameters: dict[str, Any] = {"after": question.after, "before": question.before, "limit": question.limit}
+    for test, name, value in (
+        ("time >=", "since", question.since),
+        ("time <", "until", question.until),
+        ("subject =", "subject", question.subject),
+    ):
         if value is not None:
-            parameters.append(value)
-            condition += f" AND {test} ?{len(parameters)}"
+            parameters[name] = value
+            condition += f" AND {test} :{name}"
     select = f"SELECT {COLUMNS}, checksum FROM events WHERE {condition}"  # noqa: S608
     types = None if question.types is None else list(dict.fromkeys(question.types))
     if types is None:
         terms = [select]
     elif question.subject is not None or len(types) > _MERGED_TYPES:
-        parameters.append(orjson.dumps(types).decode())
+        parameters["types"] = orjson.dumps(types).decode()
         # The plus keeps SQLite from gathering events by type and sorting them all for the first few.
-        terms = [f"{select} AND +type IN (SELECT value FROM json_each(?{len(parameters)}))"]  # noqa: S608
+        terms = [f"{select} AND +type IN (SELECT value FROM json_each(:types))"]  # noqa: S608
     else:
-        terms = [f"{select} AND type = ?{len(parameters) + place}" for place in range(1, len(types) + 1)]
-        parameters += types
-    terms[-1] += " ORDER BY position LIMIT ?3"
-    return " UNION ALL ".join(terms), tuple(parameters)
+        terms = [f"{select} AND type = :type{place}" for place in range(len(types))]
+        parameters |= {f"type{place}": name for place, name in enumerate(types)}
+    terms[-1] += " ORDER BY position LIMIT :limit"
+    return " UNION ALL ".join(terms), parameters

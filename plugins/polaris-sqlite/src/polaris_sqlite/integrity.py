@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 from zlib import crc32
 
 from polaris_core import StoreDamagedError
@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 __all__ = ["checksum", "damaged", "fetch", "sealed"]
+
+Parameters: TypeAlias = tuple[Any, ...] | dict[str, Any]
 
 _FORMS = ["\n".join(["%s"] * columns) for columns in range(16)]
 
@@ -32,7 +34,7 @@ def damaged(where: str) -> StoreDamagedError:
 
 
 def fetch(
-    database: sqlite3.Connection, kind: str, statement: str, parameters: tuple[Any, ...] = ()
+    database: sqlite3.Connection, kind: str, statement: str, parameters: Parameters = ()
 ) -> list[tuple[Any, ...]]:
     """Return all rows of a statement whose last column is the checksum of the others, without that column.
 
@@ -53,7 +55,7 @@ def fetch(
     return intact
 
 
-def _undecodable(database: sqlite3.Connection, kind: str, statement: str, parameters: tuple[Any, ...]) -> str:
+def _undecodable(database: sqlite3.Connection, kind: str, statement: str, parameters: Parameters) -> str:
     database.text_factory = bytes
     try:
         for row in database.execute(statement, parameters).fetchall():

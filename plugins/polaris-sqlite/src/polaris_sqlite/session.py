@@ -55,10 +55,10 @@ _KEYS = {
     "receipt": "SELECT key FROM receipts WHERE key > ? ORDER BY key LIMIT ?",
 }
 _CHANGES_OF = f"""
-    {_CHANGE} WHERE id = ?1 AND id > 0 AND seq > ?2
-    UNION ALL {_CHANGE} WHERE source = ?1 AND source > 0 AND id <> ?1 AND seq > ?2
-    UNION ALL {_CHANGE} WHERE target = ?1 AND target > 0 AND id <> ?1 AND source <> ?1 AND seq > ?2
-    ORDER BY seq LIMIT ?3
+    {_CHANGE} WHERE id = :id AND id > 0 AND seq > :after
+    UNION ALL {_CHANGE} WHERE source = :id AND source > 0 AND id <> :id AND seq > :after
+    UNION ALL {_CHANGE} WHERE target = :id AND target > 0 AND id <> :id AND source <> :id AND seq > :after
+    ORDER BY seq LIMIT :limit
 """
 _INT64 = 2**63
 _SORTED_AT_ONCE = 20_000  # links of many nodes that are sorted in memory; more are merged, run by run
@@ -189,9 +189,9 @@ class SqliteSession:
         if id is None:
             rows = fetch(self._database, "change", f"{_CHANGE} WHERE seq > ? ORDER BY seq LIMIT ?", (after, limit))
         elif id > 0:
-            rows = fetch(self._database, "change", _CHANGES_OF, (id, after, limit))
+            rows = fetch(self._database, "change", _CHANGES_OF, {"id": id, "after": after, "limit": limit})
         else:  # what touches no record; the indexes leave it out
-            select = f"{_CHANGE} WHERE seq > ?1 AND ?2 IN (id, source, target) ORDER BY seq LIMIT ?3"
+            select = f"{_CHANGE} WHERE seq > ? AND ? IN (id, source, target) ORDER BY seq LIMIT ?"
             rows = fetch(self._database, "change", select, (after, id, limit))
         return list(map(ChangeRecord._make, rows))
 
@@ -245,15 +245,16 @@ _PUT_RECEIPT = _put("receipts", "key", (*Receipt._fields, "checksum"))
 
 def _links_statement(
     node: int | str, direction: Direction, types: Sequence[str] | None, after: int
-) -> tuple[str, tuple[Any, ...]]:
+) -> tuple[str, dict[str, Any]]:
     """Return the select of one node's links, or of those of a JSON array of nodes, each link once."""
-    among = "= ?1" if isinstance(node, int) else "IN (SELECT value FROM json_each(?1))"
-    of_type = "" if types is None else " AND type IN (SELECT value FROM json_each(?3))"
+    among = "= :node" if isinstance(node, int) else "IN (SELECT value FROM json_each(:node))"
+    of_type = "" if types is None else " AND type IN (SELECT value FROM json_each(:types))"
     terms = []
     for end in _ENDS[direction]:
         repeated = f" AND NOT source {among}" if len(_ENDS[direction]) > 1 and end == "target" else ""
-        terms.append(f"SELECT id, source, type, target FROM edges WHERE {end} {among} AND id > ?2{of_type}{repeated}")  # noqa: S608
-    parameters: tuple[Any, ...] = (node, after) if types is None else (node, after, _json(types))
+        where = f"{end} {among} AND id > :after{of_type}{repeated}"
+        terms.append(f"SELECT id, source, type, target FROM edges WHERE {where}")  # noqa: S608
+    parameters = {"node": node, "after": after, "types": None if types is None else _json(types)}
     return " UNION ALL ".join(terms), parameters
 
 
