@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import threading
 import time
 
 import pytest
@@ -321,16 +322,20 @@ def test_a_commit_that_a_reader_sees_before_the_writer_has_applied_it_is_applied
         await store.open()
         await store.commit(one_more)
         before = store.stamp()
+        reading = threading.Event()
 
         async def read_twice(session):
+            reading.set()
             while store.stamp() == before:
                 time.sleep(0.0001)  # the commit is durable now, and waits for this read to end
             assert (await session.head()).seq == 1
             store._store._catch_up()  # as the next read does, if it is here before the writer
             return await session.head()
 
-        head, plan = await asyncio.gather(store.read(read_twice), store.commit(one_more))
-        assert head == plan.head
+        read = asyncio.ensure_future(store.read(read_twice))
+        await asyncio.to_thread(reading.wait)
+        plan = await store.commit(one_more)
+        assert await read == plan.head
         assert (await store.commit(one_more)).head.seq == 3
         changes = await store.read(lambda session: session.changes(0, 10, None))
         assert [change.seq for change in changes] == [1, 2, 3]
