@@ -14,7 +14,7 @@ from typing import Any, TypeVar, cast
 from polaris_core.abc.cache import Cache
 from polaris_core.abc.location import Location
 from polaris_core.abc.storage import Storage, StorageOptions
-from polaris_core.errors import PolarisError, StoreClosedError
+from polaris_core.errors import InvalidValueError, PolarisError, StoreClosedError
 from polaris_core.limits import Limits
 from polaris_core.model import Edge, Node, Patch
 from polaris_core.mutations import Batch, Commit, PatchNode, PutEdge, PutNode
@@ -101,6 +101,8 @@ class StorageService:
 
     def _submit(self, batch: Batch) -> asyncio.Future[Commit]:
         self._check_open()
+        if not isinstance(cast("object", batch), Batch):  # in the queue it would stop everybody's writes
+            raise InvalidValueError(f"what is applied is a batch, not {type(batch).__name__}")
         return self._writes.submit(batch)
 
     def _submit_all(self, batches: Sequence[Batch]) -> asyncio.Future[list[Commit | BaseException]]:

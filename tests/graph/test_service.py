@@ -4,6 +4,7 @@ import asyncio
 import os
 import threading
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import pytest
 
@@ -14,6 +15,7 @@ from polaris_core import (
     DeleteNode,
     ForkedError,
     Graph,
+    InvalidValueError,
     LimitExceededError,
     Limits,
     NodeExistsError,
@@ -134,6 +136,16 @@ def test_a_refused_batch_leaves_nothing_and_hurts_no_neighbour() -> None:
         assert [isinstance(outcome, PolarisError) for outcome in outcomes] == [False, True, False, False]
         assert storage.commits == [4]
         assert await Graph(service).names() == ("b", "c")
+
+    on_service(scenario)
+
+
+def test_what_is_no_batch_is_refused_and_stops_nobody() -> None:
+    async def scenario(service: StorageService, storage: SlowStorage) -> None:
+        wrong: Any = [CreateNode("a"), Batch([CreateNode("b")]), None]
+        outcomes = await asyncio.wait_for(service.apply(wrong), 10)
+        assert [isinstance(outcome, InvalidValueError) for outcome in outcomes] == [True, False, True]
+        await asyncio.wait_for(Graph(service).create_node("c"), 10)
 
     on_service(scenario)
 
