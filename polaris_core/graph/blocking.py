@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 from collections.abc import AsyncIterator, Awaitable, Coroutine, Iterable, Iterator, Sequence
 from types import TracebackType
@@ -10,7 +11,7 @@ from typing import Any, Literal, Self, TypeVar
 
 from polaris_core.abc.plugins import Plugins
 from polaris_core.abc.storage import StorageOptions
-from polaris_core.errors import PolarisError, StoreClosedError
+from polaris_core.errors import ForkedError, PolarisError, StoreClosedError
 from polaris_core.graph.graph import Graph
 from polaris_core.graph.opening import Opening, open_graph
 from polaris_core.graph.questions import Neighbor, Statistics
@@ -32,11 +33,24 @@ class _LoopThread:
 
     def __init__(self) -> None:
         self.loop = asyncio.new_event_loop()
+        self._process = os.getpid()
         self._thread = threading.Thread(target=self.loop.run_forever, name="polaris-graph", daemon=True)
         self._thread.start()
 
+    @property
+    def lives(self) -> bool:
+        """Whether the loop runs: not once it is stopped, and not in a forked child, which has no such thread."""
+        return not (self.loop.is_closed() or self._forked)
+
+    @property
+    def _forked(self) -> bool:
+        return os.getpid() != self._process
+
     def call(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine there and wait for it; an interrupt cancels it."""
+        if self._forked:
+            coroutine.close()
+            raise ForkedError("the process forked after this graph was opened; open it again in the child")
         if self.loop.is_closed():
             coroutine.close()
             raise StoreClosedError("the graph is closed")
@@ -49,7 +63,7 @@ class _LoopThread:
 
     def stop(self) -> None:
         """End the loop and its thread."""
-        if not self.loop.is_closed():
+        if self.lives:
             self.loop.call_soon_threadsafe(self.loop.stop)
             self._thread.join()
             self.loop.close()
@@ -77,7 +91,7 @@ class BlockingGraph:
     def close(self) -> None:
         """Close the graph and end its thread. Closing twice is closing once."""
         try:
-            if not self._thread.loop.is_closed():
+            if self._thread.lives:
                 self._thread.call(self._graph.close())
         finally:
             self._thread.stop()

@@ -1,12 +1,22 @@
 """The blocking graph: the same verbs, from any thread, without async."""
 
 import inspect
+import os
+import signal
 import threading
 from collections.abc import Callable
 
 import pytest
 
-from polaris_core import BlockingGraph, Graph, NodeExistsError, StoreClosedError, open_graph, open_graph_blocking
+from polaris_core import (
+    BlockingGraph,
+    ForkedError,
+    Graph,
+    NodeExistsError,
+    StoreClosedError,
+    open_graph,
+    open_graph_blocking,
+)
 
 ASYNC_ONLY = {"transaction", "transact"}
 
@@ -49,3 +59,21 @@ def test_threads_share_one_blocking_graph() -> None:
         for thread in threads:
             thread.join()
         assert graph.statistics().nodes == 100
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_a_forked_child_is_refused_and_the_parent_goes_on() -> None:
+    with open_graph_blocking("memory:") as graph:
+        child = os.fork()
+        if not child:
+            signal.alarm(20)  # a child that waited for the thread it has not would wait for ever
+            try:
+                graph.create_node("in the child")
+            except ForkedError:
+                graph.close()
+                os._exit(17)
+            finally:
+                os._exit(1)
+        _, status = os.waitpid(child, 0)
+        assert os.waitstatus_to_exitcode(status) == 17
+        assert graph.create_node("after").name == "after"
