@@ -30,6 +30,8 @@ T = TypeVar("T")
 class StorageService:
     """A store, its queues and its cache. It lives on the event loop that opened it; calls from other loops are brought there."""
 
+    _open = False
+
     def __init__(
         self,
         storage_dir: str = "data",
@@ -53,12 +55,16 @@ class StorageService:
         self._reads = ReadQueue(self.storage, self.limits)
         self._closing: asyncio.Task[None] | None = None
 
+    def __del__(self) -> None:
+        _warn_if_open(self)
+
     # --- life -----------------------------------------------------------------------------------------------------
 
     async def initialize(self) -> Head:
         """Open the store and return where it stands; the running event loop becomes the service's home."""
         head = await self.storage.open()
         self._home.enter()
+        self._open = True
         _OPEN.add(self)
         return head
 
@@ -79,6 +85,7 @@ class StorageService:
             await self.storage.close()
         finally:
             _OPEN.discard(self)
+            self._open = False
             self._home.leave()
 
     # --- writing --------------------------------------------------------------------------------------------------
@@ -176,12 +183,20 @@ _OPEN: weakref.WeakSet[StorageService] = weakref.WeakSet()
 def _in_child() -> None:
     for service in _OPEN:
         service._home.forked = True  # noqa: SLF001 - this module's own class
+        service._open = False  # noqa: SLF001 - the parent's to close
     _OPEN.clear()
 
 
+def _warn_if_open(service: StorageService) -> None:
+    """Say once that nobody closed a service. Its backend lets no thread hang, and what was acknowledged is stored."""
+    if service._open:  # noqa: SLF001
+        service._open = False  # noqa: SLF001
+        warnings.warn(f"a graph was never closed: {service.storage!r}", ResourceWarning, stacklevel=2, source=service)
+
+
 def _at_exit() -> None:
-    for service in _OPEN:
-        warnings.warn(f"a graph was never closed: {service.storage!r}", ResourceWarning, stacklevel=1)
+    for service in tuple(_OPEN):
+        _warn_if_open(service)
 
 
 os.register_at_fork(after_in_child=_in_child)

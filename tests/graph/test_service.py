@@ -1,9 +1,13 @@
 """The service: callers travel together, nobody is hurt by a neighbour, a cancelled caller, a dying loop or a fork."""
 
 import asyncio
+import gc
 import os
+import subprocess
+import sys
 import threading
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -310,6 +314,35 @@ def test_a_foreign_loop_that_ends_mid_request_hurts_nobody() -> None:
     on_service(scenario)
 
 
+UNCLOSED = """
+import asyncio, sys
+from polaris_core import open_graph
+
+async def main(url):
+    graph = await open_graph(url)
+    await graph.create_node("a")
+    if sys.argv[2] == "kept":
+        globals()["kept"] = graph
+
+asyncio.run(main(sys.argv[1]))
+"""
+
+
+@pytest.mark.parametrize("backend", ["memory", "sqlite", "json"])
+@pytest.mark.parametrize("fate", ["kept", "dropped"])
+def test_a_graph_that_is_never_closed_is_warned_of_and_hangs_nothing(backend: str, fate: str, tmp_path: Path) -> None:
+    url = "memory:" if backend == "memory" else f"{backend}:///{tmp_path / 'kg'}"
+    done = subprocess.run(
+        [sys.executable, "-W", "always::ResourceWarning", "-c", UNCLOSED, url, fate],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=True,
+    )
+    assert done.stderr.count("ResourceWarning: a graph was never closed") == 1
+
+
+@pytest.mark.filterwarnings("ignore:a graph was never closed:ResourceWarning")
 def test_callers_elsewhere_are_told_when_the_home_loop_ends_mid_request() -> None:
     storage_held = threading.Event()
     outcome: list[BaseException] = []
@@ -350,6 +383,9 @@ def test_callers_elsewhere_are_told_when_the_home_loop_ends_mid_request() -> Non
         thread.join(20)
         assert not thread.is_alive()
     assert isinstance(outcome[0], StoreClosedError)
+    outcome.clear()
+    graphs.clear()
+    gc.collect()  # what is warned of here is warned of in this test
 
 
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
