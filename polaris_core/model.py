@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias, cast
 
 import attrs
 
@@ -33,6 +33,7 @@ __all__ = [
     "Observation",
     "Patch",
     "Provenance",
+    "edge_key",
     "observations",
     "path_of",
 ]
@@ -52,6 +53,13 @@ class EdgeKey(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.source!r} -[{self.type}]-> {self.target!r}"
+
+
+def edge_key(key: tuple[str, str, str]) -> EdgeKey:
+    """Return source, type and target, in whatever sequence of three, as a normalised key."""
+    if not isinstance(cast("object", key), (tuple, list)) or len(key) != 3:
+        raise InvalidValueError(f"an edge is named by source, type and target, not by {type(key).__name__}")
+    return EdgeKey.of(*key)
 
 
 Key: TypeAlias = str | EdgeKey

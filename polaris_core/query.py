@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 import attrs
 import orjson
@@ -22,7 +22,15 @@ T = TypeVar("T")
 
 
 def _where(value: Mapping[str | Path, object] | None) -> tuple[tuple[Path, Any], ...]:
+    if value is not None and not isinstance(value, Mapping):
+        raise InvalidValueError(f"where maps paths to values; it is no {type(value).__name__}")
     return tuple((path_of(path), freeze(wanted)) for path, wanted in (value or {}).items())
+
+
+def _prefix(text: str | None) -> str | None:
+    if text is not None and not isinstance(cast("object", text), str):
+        raise InvalidValueError(f"a prefix is a text, not {type(text).__name__}")
+    return text
 
 
 def _folded(text: str | None) -> str | None:
@@ -65,7 +73,7 @@ class NodeFilter:
     """
 
     type: str | None = attrs.field(default=None, converter=attrs.converters.optional(normalize_type))
-    prefix: str | None = None
+    prefix: str | None = attrs.field(default=None, converter=_prefix)
     where: tuple[tuple[Path, Any], ...] = attrs.field(default=(), converter=_where)
     text: str | None = attrs.field(default=None, converter=_folded)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Self, TypeVar, cast
 
-from polaris_core.errors import NodeNotFoundError, PolarisError
+from polaris_core.errors import InvalidCursorError, NodeNotFoundError, PolarisError
 from polaris_core.graph.names import near_names
 from polaris_core.graph.questions import Changes, Question, cursor_of
 from polaris_core.graph.transaction import Transaction, transact
@@ -125,4 +125,6 @@ class Graph(Verbs):
         Raises `HistoryReplacedError` for a cursor of another history, `HistoryTrimmedError` for one that lies before what is kept.
         """
         place = Cursor.parse(after) if isinstance(after, str) else after
+        if place is not None and not isinstance(cast("object", place), Cursor):
+            raise InvalidCursorError(f"a place in history is a cursor or its text, not {type(after).__name__}")
         return await self._ask(Changes(place, self._page(limit)))

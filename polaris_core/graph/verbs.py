@@ -20,7 +20,7 @@ from polaris_core.graph.questions import (
     Stats,
 )
 from polaris_core.limits import Limits
-from polaris_core.model import Edge, EdgeKey, Node, Observation, Patch, Path
+from polaris_core.model import Edge, EdgeKey, Node, Observation, Patch, Path, edge_key
 from polaris_core.mutations import (
     CreateEdge,
     CreateNode,
@@ -71,7 +71,7 @@ class Verbs(ABC):
 
     def _page(self, limit: int) -> int:
         if type(limit) is not int or limit < 1:
-            raise InvalidValueError(f"a limit is a positive integer, not {limit!r}")
+            raise InvalidValueError("a limit is a positive integer")
         return min(limit, self.limits.page)
 
     # --- nodes ----------------------------------------------------------------------------------------------------
@@ -177,6 +177,8 @@ class Verbs(ABC):
 
     async def names(self, after: str = "", limit: int = 100) -> tuple[str, ...]:
         """Return node names in code point order, those that follow `after`."""
+        if not isinstance(cast("object", after), str):
+            raise InvalidValueError(f"names follow a text, not {type(after).__name__}")
         return await self._ask(Names(after, self._page(limit)))
 
     # --- edges ----------------------------------------------------------------------------------------------------
@@ -219,7 +221,7 @@ class Verbs(ABC):
 
     async def get_edges(self, keys: Iterable[tuple[str, str, str]]) -> dict[EdgeKey, Edge]:
         """Return those of the edges that exist, by key, all from one committed state."""
-        wanted = tuple(dict.fromkeys(EdgeKey.of(*key) for key in keys))
+        wanted = tuple(dict.fromkeys(map(edge_key, keys)))
         return await self._ask(Edges(wanted)) if wanted else {}
 
     async def find_edges(
@@ -260,7 +262,7 @@ class Verbs(ABC):
         `direction` is `out` for edges that leave it, `in` for those that enter, or `both`. Raises `NodeNotFoundError`.
         """
         if direction not in ("out", "in", "both"):
-            raise InvalidValueError(f"a direction is out, in or both, not {direction!r}")
+            raise InvalidValueError("a direction is out, in or both")
         wanted = None if types is None else tuple(map(normalize_type, (types,) if isinstance(types, str) else types))
         return await self._ask(Neighbors(normalize_name(name), direction, wanted, self._page(limit), cursor))
 

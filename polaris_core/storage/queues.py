@@ -46,6 +46,8 @@ class _Queue(ABC, Generic[T]):
     def submit(self, asked: T) -> asyncio.Future[Any]:
         """Wait in the queue; the future is the answer. Raises `LimitExceededError` where too many wait already."""
         if len(self._waiting) >= self.limits.queued:
+            self._waiting = deque(call for call in self._waiting if not call.answer.done())
+        if len(self._waiting) >= self.limits.queued:
             raise LimitExceededError(
                 f"{len(self._waiting)} calls wait for the store already; wait for some of them first",
                 limit="queued",

@@ -372,3 +372,28 @@ def test_a_batch_of_what_is_no_mutation_is_refused() -> None:
             await graph.commit(["no mutation"])  # type: ignore[list-item]
 
     on_graph(scenario)
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda graph: graph.get_edges([None]),
+        lambda graph: graph.get_edges([("a", "b")]),
+        lambda graph: graph.get_edge("a", None, "b"),
+        lambda graph: graph.names(None),
+        lambda graph: graph.names(b"x"),
+        lambda graph: graph.find_nodes(prefix=b"x"),
+        lambda graph: graph.find_nodes(where={"a"}),
+        lambda graph: graph.find_nodes(limit=10**5000 * -1),
+        lambda graph: graph.find_edges(where=[1]),
+        lambda graph: graph.neighbors("a", direction=["out"]),
+        lambda graph: graph.changes(b"x"),
+        lambda graph: graph.changes({"a": 1}),
+    ],
+)
+def test_a_question_of_the_wrong_type_is_refused_in_words(ask: Callable[[Graph], Awaitable[object]]) -> None:
+    async def scenario(graph: Graph) -> None:
+        with pytest.raises(ValidationError):
+            await ask(graph)
+
+    on_graph(scenario)
