@@ -27,7 +27,10 @@ _SENTENCES: dict[int, tuple[type[StoreUnavailableError], str]] = {
     sqlite3.SQLITE_BUSY: (StoreBusyError, "is held by a program that is not Polaris, or by one that stopped"),
     sqlite3.SQLITE_LOCKED: (StoreBusyError, "is held by a program that is not Polaris, or by one that stopped"),
     sqlite3.SQLITE_FULL: (StoreFullError, "has no room left: free some and try again; nothing was stored"),
-    sqlite3.SQLITE_READONLY: (StoreReadOnlyError, "cannot be written to; mode=ro reads it where its directory can be written, elsewhere read a copy"),
+    sqlite3.SQLITE_READONLY: (
+        StoreReadOnlyError,
+        "cannot be written to; mode=ro reads it where its directory can be written, elsewhere read a copy",
+    ),
     sqlite3.SQLITE_NOTADB: (StoreFormatError, "is not a SQLite database"),
     sqlite3.SQLITE_CORRUPT: (StoreDamagedError, "is damaged: SQLite cannot follow its structure"),
     sqlite3.SQLITE_CANTOPEN: (StoreUnavailableError, "cannot be opened"),
