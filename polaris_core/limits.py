@@ -12,8 +12,9 @@ class Limits:
     """Bounds on what one graph accepts. Sizes are bytes of canonical JSON in UTF-8.
 
     `record_bytes`: one node's or edge's body. `observations`: of one node. `commit_records`: nodes and edges one batch may
-    write or delete. `batch_mutations`: mutations in one batch. `group_batches` and `group_records`: how many batches and
-    mutations travel together in one commit; a larger batch travels alone. `page`: the most rows one call returns.
+    write or delete. `batch_mutations`: mutations in one batch. `group_batches`, `group_records` and `group_bytes`: how many
+    batches, records written or deleted, and bytes of bodies and changes travel together in one commit; a larger batch
+    travels alone. `receipt_seconds`: how long an idempotency key is remembered. `page`: the most rows one call returns.
     `scan`: the most records one page of a filtered scan looks at. `queued`: calls that may wait for the store at one time.
     """
 
@@ -23,6 +24,8 @@ class Limits:
     batch_mutations: int = 100_000
     group_batches: int = 1_024
     group_records: int = 10_000
+    group_bytes: int = 4 << 20
+    receipt_seconds: int = 7 * 24 * 3600
     page: int = 1_000
     scan: int = 1_000_000
     queued: int = 100_000

@@ -116,7 +116,9 @@ class CommitPlan(NamedTuple):
     """One durable commit. A backend stores it atomically, in the order of the fields, or not at all.
 
     `renamed` lists nodes whose stored names must be given up before `put_nodes` is written, so that names can be swapped. A
-    `put_*` row replaces the row of the same id or key. `receipts` replace those of the same key. `outcomes` is not stored.
+    `put_*` row replaces the row of the same id or key. `receipts` replace those of the same key; those of commits before the
+    time `forget_receipts` are dropped, 0 for none. Where `head.floor` rises, the changes up to it are dropped. `outcomes` is
+    not stored.
     """
 
     expected: Head
@@ -130,6 +132,7 @@ class CommitPlan(NamedTuple):
     put_meta: Sequence[MetaRecord] = ()
     changes: Sequence[ChangeRecord] = ()
     receipts: Sequence[Receipt] = ()
+    forget_receipts: int = 0
     outcomes: Sequence[Commit | PolarisError] = ()
 
     @property

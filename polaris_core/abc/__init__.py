@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     import pluggy
 
     from polaris_core.abc.cache import Cache, CacheOptions, CacheSpec, CacheStatistics
+    from polaris_core.abc.capabilities import Backup, Finding, Progress, SalvageReport, Verify, VerifyReport
     from polaris_core.abc.commands import CommandContext, CommandSpec
     from polaris_core.abc.events import Event, EventLog, EventStoreSpec
     from polaris_core.abc.formats import FormatSpec
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "polaris_core.abc.cache": ("Cache", "CacheOptions", "CacheSpec", "CacheStatistics"),
+    "polaris_core.abc.capabilities": ("Backup", "Finding", "Progress", "SalvageReport", "Verify", "VerifyReport"),
     "polaris_core.abc.commands": ("CommandContext", "CommandSpec"),
     "polaris_core.abc.events": ("Event", "EventLog", "EventStoreSpec"),
     "polaris_core.abc.formats": ("FormatSpec",),
@@ -85,6 +87,7 @@ _MODULES = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
     "FORMAT",
+    "Backup",
     "BlockingSession",
     "BlockingStorage",
     "Cache",
@@ -102,6 +105,7 @@ __all__ = [
     "EventLog",
     "EventStoreSpec",
     "FileLock",
+    "Finding",
     "FormatSpec",
     "Head",
     "Image",
@@ -114,7 +118,9 @@ __all__ = [
     "NodeRef",
     "Plugins",
     "Program",
+    "Progress",
     "Receipt",
+    "SalvageReport",
     "Session",
     "Storage",
     "StorageOptions",
@@ -123,6 +129,8 @@ __all__ = [
     "ToolContext",
     "ToolHost",
     "ToolsetSpec",
+    "Verify",
+    "VerifyReport",
     "hookimpl",
     "run_program",
 ]

@@ -144,8 +144,12 @@ class Image:
         for meta in plan.put_meta:
             self._meta[meta.key] = meta
         self._changes.extend(plan.changes)
+        if plan.forget_receipts:
+            kept = {key: row for key, row in self._receipts.items() if row.time >= plan.forget_receipts}
+            self._receipts = kept
         for receipt in plan.receipts:
             self._receipts[receipt.key] = receipt
+        del self._changes[: max(plan.head.floor - self._head.floor, 0)]
         self._head = plan.head
 
     def _put_edge(self, edge: EdgeRecord) -> None:

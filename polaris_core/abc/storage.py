@@ -15,6 +15,7 @@ from uuid import uuid4
 
 import attrs
 
+from polaris_core.abc.capabilities import SalvageReport
 from polaris_core.abc.location import Location
 from polaris_core.errors import ProgramError
 from polaris_core.records import (
@@ -73,8 +74,8 @@ class StorageOptions:
 class Storage(ABC):
     """One graph of one store. Everything is called on the event loop that opened it; `stamp` from any thread.
 
-    `capabilities` names the optional protocols it implements. `staleness` is how many seconds a read may lag behind a commit
-    that another process was told of: 0.0 for never.
+    `capabilities` names the optional protocols of `polaris_core.abc.capabilities` it implements. `staleness` is how many
+    seconds a read may lag behind a commit that another process was told of: 0.0 for never.
     """
 
     capabilities: frozenset[str] = frozenset()
@@ -275,13 +276,15 @@ class StorageSpec:
 
     `factory` makes a `Storage` for a location without any I/O; it raises `InvalidLocationError` for a URL it cannot serve.
     `file` is what a store that is one file is called inside a directory that was chosen for it; None for one that is a
-    directory itself.
+    directory itself. `salvage` copies what can still be read of a damaged store, the first location, into a new one, the
+    second; it changes nothing of the first, and None says that there is no such thing.
     """
 
     name: str
     sentence: str
     file: str | None = None
     factory: Callable[[Location, StorageOptions], Storage]
+    salvage: Callable[[Location, Location], Awaitable[SalvageReport]] | None = None
 
 
 _: type[Session] = _Awaited  # the two interfaces cannot drift apart

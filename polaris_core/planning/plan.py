@@ -60,20 +60,31 @@ from polaris_core.values import FrozenDict, from_micros
 
 __all__ = ["plan"]
 
+_HOUR = 3_600_000_000  # in microseconds
+
 
 def plan(batches: Sequence[Batch], current: Current, now: int, limits: Limits) -> CommitPlan:
     """Decide on a group of batches, in order, each on top of the accepted ones before it.
 
     `now` is in microseconds since 1970 UTC; the commit's time is the later of it and the last commit's. Each outcome is a
-    `Commit`, or the error that refused the batch; a refused batch leaves nothing behind.
+    `Commit`, or the error that refused the batch; a refused batch leaves nothing behind. Where the batches together would
+    pass the limits of a group, the first ones have outcomes and the others none: they belong to another commit.
     """
     decision = _Decision(Working(current), max(now, current.head.time), limits)
-    outcomes = tuple(decision.batch(batch) for batch in batches)
+    outcomes: list[Commit | PolarisError] = []
+    for batch in batches:
+        outcome = decision.batch(batch)
+        if outcome is None:
+            break
+        outcomes.append(outcome)
     working = decision.working
     net = working.net()
     head = current.head
-    if working.seq != head.seq or net["receipts"]:
-        head = head._replace(seq=working.seq, next_id=working.next_id, time=decision.micros)
+    if working.seq == head.seq and not net["receipts"]:
+        return CommitPlan(expected=head, head=head, outcomes=outcomes)
+    if head.time // _HOUR != decision.micros // _HOUR:  # now and then: a backend may have to look through all of them
+        net["forget_receipts"] = max(decision.forgotten, 0)
+    head = head._replace(seq=working.seq, next_id=working.next_id, time=decision.micros)
     return CommitPlan(expected=current.head, head=head, outcomes=outcomes, **net)
 
 
@@ -85,20 +96,25 @@ class _Decision:
         self.micros = micros
         self.time = from_micros(micros)
         self.limits = limits
+        self.forgotten: int = micros - limits.receipt_seconds * 1_000_000  # receipts before this time count no more
         self.author: str | None = None
         self.first = 0
-        self.records = 0
+        self.records = 0  # of this batch, as are the bytes
+        self.bytes = 0
+        self.group_records = 0  # of the accepted batches before it
+        self.group_bytes = 0
 
     # --- a batch --------------------------------------------------------------------------------------------------
 
-    def batch(self, batch: Batch) -> Commit | PolarisError:
+    def batch(self, batch: Batch) -> Commit | PolarisError | None:
+        """Decide on one batch; None where it has no place in a group that holds something already."""
         working = self.working
         start = working.begin()
-        self.author, self.first, self.records = batch.author, working.seq + 1, 0
+        self.author, self.first, self.records, self.bytes = batch.author, working.seq + 1, 0, 0
         try:
             self._limit("batch_mutations", len(batch.mutations), self.limits.batch_mutations)
             digest = "" if batch.key is None else digest_of(batch)
-            if batch.key is not None and (receipt := working.receipt(batch.key)):
+            if batch.key is not None and (receipt := working.receipt(batch.key)) and receipt.time >= self.forgotten:
                 return self._repeated(receipt, digest)
             for expect in batch.expect:
                 self._expect(expect)
@@ -106,9 +122,20 @@ class _Decision:
         except PolarisError as error:
             working.rewind(start)
             return error
+        if not self._fits():
+            working.rewind(start)
+            return None
         if batch.key is not None:
             working.put_receipt(Receipt(batch.key, digest, self.first, working.seq, self.micros, receipt_body(results)))
         return Commit(self.first, working.seq, self.time, results, self._cursor(working.seq))
+
+    def _fits(self) -> bool:
+        """Count a batch into the group, unless there is one already and both together are too large."""
+        records, size = self.group_records + self.records, self.group_bytes + self.bytes
+        if self.group_bytes and (records > self.limits.group_records or size > self.limits.group_bytes):
+            return False
+        self.group_records, self.group_bytes = records, size
+        return True
 
     def _repeated(self, receipt: Receipt, digest: str) -> Commit:
         if receipt.digest != digest:
@@ -380,7 +407,9 @@ class _Decision:
         self._limit("commit_records", self.records, self.limits.commit_records)
 
     def _bound(self, body: str) -> None:
-        self._limit("record_bytes", len(body) if body.isascii() else len(body.encode()), self.limits.record_bytes)
+        size = len(body) if body.isascii() else len(body.encode())
+        self.bytes += size
+        self._limit("record_bytes", size, self.limits.record_bytes)
 
     def _change(
         self,
@@ -392,6 +421,7 @@ class _Decision:
         target: int = 0,
     ) -> None:
         body = change_body(key, self.time, self.author, data)
+        self.bytes += len(body)
         self.working.append(kind, id, body, self.first, source, target)
 
 

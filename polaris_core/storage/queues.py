@@ -90,7 +90,10 @@ class _Queue(ABC, Generic[T]):
 
 
 class WriteQueue(_Queue[Batch]):
-    """One commit at a time, of all the batches that wait, in order and as many as the limits let travel together."""
+    """One commit at a time, of all the batches that wait, in order and as many as the limits let travel together.
+
+    How many mutations there are is counted here; how much they write is known, and bounded, where they are planned.
+    """
 
     def __init__(self, storage: Storage, limits: Limits, now: Callable[[], int]) -> None:
         super().__init__(storage, limits, carriers=1)
@@ -127,7 +130,10 @@ class WriteQueue(_Queue[Batch]):
                     await self._answer((call,))
                 return
             outcomes = (error,)
-        for call, outcome in zip(group, outcomes, strict=True):
+        self._waiting.extendleft(
+            reversed(group[len(outcomes) :])
+        )  # what the group had no room for goes first next time
+        for call, outcome in zip(group, outcomes, strict=False):
             _settle(call.answer, outcome)
 
 

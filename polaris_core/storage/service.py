@@ -14,7 +14,7 @@ from typing import Any, TypeVar, cast
 from polaris_core.abc.cache import Cache
 from polaris_core.abc.location import Location
 from polaris_core.abc.storage import Storage, StorageOptions
-from polaris_core.errors import InvalidValueError, PolarisError, StoreClosedError
+from polaris_core.errors import InvalidValueError, PolarisError, StoreClosedError, UnsupportedError
 from polaris_core.limits import Limits
 from polaris_core.model import Edge, Node, Patch
 from polaris_core.mutations import Batch, Commit, PatchNode, PutEdge, PutNode
@@ -25,6 +25,9 @@ from polaris_core.storage.queues import ReadQueue, WriteQueue
 __all__ = ["StorageService"]
 
 T = TypeVar("T")
+
+_CAPABLE = {"backup": ("json", "sqlite"), "verify": ("json", "sqlite")}
+"""Which first-party backends have what others may lack: a hint for whoever meets an `UnsupportedError`."""
 
 
 class StorageService:
@@ -162,6 +165,18 @@ class StorageService:
         if node is not None and stamp is not None and stamp == self.storage.stamp():
             cache.set(name, (stamp, node))
         return node
+
+    def require(self, capability: str, protocol: type[T]) -> T:
+        """Return the storage as what it claims to be; raises `UnsupportedError` where it does not claim the capability."""
+        if capability not in self.storage.capabilities:
+            known = _CAPABLE.get(capability, ())
+            raise UnsupportedError(
+                f"{self.storage!r} has no {capability}" + (f"; {' and '.join(known)} have" if known else ""),
+                capability=capability,
+                supported_by=known,
+            )
+        assert isinstance(self.storage, protocol)  # noqa: S101 - the conformance kit holds claims against protocols
+        return self.storage
 
     def _check_open(self) -> None:
         _ = self._home.loop

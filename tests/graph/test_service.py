@@ -28,8 +28,9 @@ from polaris_core import (
     StorageOptions,
     StorageService,
     StoreClosedError,
+    UnsupportedError,
 )
-from polaris_core.abc import CommitPlan, Head, Image, Program, Session, Storage, run_program
+from polaris_core.abc import Backup, CommitPlan, Head, Image, Program, Session, Storage, run_program
 
 
 class SlowStorage(Storage):
@@ -181,6 +182,25 @@ def test_a_group_is_bounded_and_what_is_larger_travels_alone() -> None:
         assert storage.commits == [3, 1, 1, 2]
 
     on_service(scenario, group_batches=3, group_records=5)
+
+
+def test_what_a_group_has_no_room_for_goes_first_into_the_next() -> None:
+    async def scenario(service: StorageService, storage: SlowStorage) -> None:
+        batches = [Batch([CreateNode(f"n{number}", attributes={"text": "x" * 1_000})]) for number in range(7)]
+        outcomes = await service.apply(batches)
+        assert storage.commits == [3, 3, 1]
+        assert [outcome.first for outcome in outcomes] == list(range(1, 8))
+
+    on_service(scenario, group_bytes=7_500)
+
+
+def test_a_capability_that_a_store_does_not_claim_is_unsupported_and_says_who_has_it() -> None:
+    async def scenario(service: StorageService, storage: SlowStorage) -> None:
+        with pytest.raises(UnsupportedError, match="json and sqlite") as raised:
+            service.require("backup", Backup)
+        assert (raised.value.capability, raised.value.supported_by) == ("backup", ("json", "sqlite"))
+
+    on_service(scenario)
 
 
 def test_a_caller_cancelled_in_the_queue_has_changed_nothing() -> None:

@@ -219,7 +219,11 @@ class SqliteSession:
         self._each(_PUT_EDGE, sealed(plan.put_edges))
         self._each(_PUT_META, sealed(plan.put_meta))
         self._each("INSERT INTO changes VALUES (?, ?, ?, ?, ?, ?, ?, ?)", sealed(plan.changes))
+        if plan.forget_receipts:
+            self._database.execute("DELETE FROM receipts WHERE time < ?", (plan.forget_receipts,))
         self._each(_PUT_RECEIPT, sealed(plan.receipts))
+        if plan.head.floor > plan.expected.floor:
+            self._database.execute("DELETE FROM changes WHERE seq <= ?", (plan.head.floor,))
         schema.write_head(self._database, plan.head)
         self._head = plan.head
 

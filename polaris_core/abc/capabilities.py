@@ -1,0 +1,70 @@
+"""What a backend may offer beyond `Storage`: each a name in `Storage.capabilities` and the protocol here that it implements.
+
+A program meets `select` and `search` on its session, where the backend has them; the core does without where not. The
+others are methods of the storage. One that is asked for and missing is an `UnsupportedError`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple, Protocol, TypeAlias, runtime_checkable
+
+from polaris_core.records import Head
+
+__all__ = ["Backup", "Finding", "Progress", "SalvageReport", "Verify", "VerifyReport"]
+
+Progress: TypeAlias = Callable[[int, int | None], None]
+"""Is told, now and then and from any thread, how much is done and of how much, None where nobody knows."""
+
+
+class Finding(NamedTuple):
+    """Something that is not as it was written: `where` names a record or a place in a file, `what` is a sentence."""
+
+    where: str
+    what: str
+
+
+class VerifyReport(NamedTuple):
+    """What `verify` looked at, in records, changes and receipts together, and what it found; empty when all is well."""
+
+    looked_at: int
+    findings: tuple[Finding, ...]
+
+
+class SalvageReport(NamedTuple):
+    """What a salvage copied, and what it could not: nothing is left out that `lost` does not name."""
+
+    nodes: int
+    edges: int
+    changes: int
+    lost: tuple[Finding, ...]
+
+
+@runtime_checkable
+class Backup(Protocol):
+    """Capability `backup`: copies of a whole store, made while others read and write it."""
+
+    async def backup(self, target: Path, progress: Progress | None = None) -> Head:
+        """Copy one committed state, with its history, to a path where nothing is; return the head that was copied.
+
+        The copy is complete and durable, or not there. It can be opened like any store of this backend.
+        """
+        ...
+
+    async def restore(self, source: Path, progress: Progress | None = None) -> Head:
+        """Replace everything by what a backup holds, all or nothing, and return the new head.
+
+        The store keeps its identity and begins a new epoch, in every process that has it open; ids and change numbers of
+        before are not given out again.
+        """
+        ...
+
+
+@runtime_checkable
+class Verify(Protocol):
+    """Capability `verify`: a search for damage in everything that is stored."""
+
+    async def verify(self, progress: Progress | None = None) -> VerifyReport:
+        """Read everything, and return all that is not as it was written or does not fit together. Changes nothing."""
+        ...
