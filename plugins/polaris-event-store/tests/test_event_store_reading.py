@@ -106,7 +106,7 @@ def test_an_empty_log_answers_with_nothing(log: MakeLog) -> None:
 )
 def test_every_question_is_answered_by_an_index_in_order_and_sorts_nothing(question: Any, searches: Any) -> None:
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as database:
-        LOG.create(database)
+        LOG.bring_forward(database)
         select, parameters = statement(question)
         plan = [row[3] for row in database.execute(f"EXPLAIN QUERY PLAN {select}", parameters)]
     assert [step.partition(" USING ")[2] for step in plan if " events " in step] == searches

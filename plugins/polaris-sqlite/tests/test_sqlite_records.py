@@ -301,7 +301,7 @@ def test_a_read_sees_one_state_however_long_it_takes(storage: Make, put: Put) ->
 @pytest.mark.parametrize("types", [None, ["x"]])
 def test_a_walk_reads_indexes_only_and_sorts_nothing(direction: Any, types: Any) -> None:
     database = sqlite3.connect(":memory:", isolation_level=None)
-    schema.GRAPH.create(database)
+    schema.GRAPH.bring_forward(database)
     for node, tail in ((1, "ORDER BY id LIMIT 9"), ("[1, 2]", "LIMIT 9")):
         statement, parameters = session._links_statement(node, direction, types, 0)
         plan = [row[3] for row in database.execute(f"EXPLAIN QUERY PLAN {statement} {tail}", parameters)]
@@ -323,7 +323,7 @@ def test_a_walk_reads_indexes_only_and_sorts_nothing(direction: Any, types: Any)
 )
 def test_what_is_asked_by_key_is_searched_by_an_index(statement: Any, parameters: Any, index: Any) -> None:
     database = sqlite3.connect(":memory:", isolation_level=None)
-    schema.GRAPH.create(database)
+    schema.GRAPH.bring_forward(database)
     plan = [row[3] for row in database.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)]
     steps = [step for step in plan if any(f" {table} " in step for table in ("nodes", "edges", "changes"))]
     assert steps

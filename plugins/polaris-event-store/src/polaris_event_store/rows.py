@@ -16,27 +16,24 @@ if TYPE_CHECKING:
 
 __all__ = ["COLUMNS", "LOG", "Clock", "Row", "event_of", "fill", "micros_of", "row_of"]
 
-LOG = Layout(
-    noun="a Polaris event log",
-    application_id=0x506C_7245,  # "PlrE"
-    version=1,
-    statements=(
-        # AUTOINCREMENT: a position is not given out again when the latest event is deleted.
-        """CREATE TABLE events (
-            position INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL, source TEXT NOT NULL, type TEXT NOT NULL,
-            subject TEXT, time INTEGER NOT NULL, peak INTEGER NOT NULL, data TEXT NOT NULL, checksum INTEGER NOT NULL,
-            UNIQUE (source, id)
-        ) STRICT""",
-        "CREATE INDEX events_type ON events (type)",
-        "CREATE INDEX events_subject ON events (subject) WHERE subject IS NOT NULL",
-        "CREATE INDEX events_peak ON events (peak)",
-        """CREATE TABLE clock (
-            only INTEGER PRIMARY KEY CHECK (only = 1), peak INTEGER NOT NULL, lateness INTEGER NOT NULL,
-            checksum INTEGER NOT NULL
-        ) STRICT""",
-        "CREATE TABLE places (feed TEXT NOT NULL UNIQUE, place TEXT NOT NULL, checksum INTEGER NOT NULL) STRICT",
-    ),
+_FIRST = (
+    # AUTOINCREMENT: a position is not given out again when the latest event is deleted.
+    """CREATE TABLE events (
+        position INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL, source TEXT NOT NULL, type TEXT NOT NULL,
+        subject TEXT, time INTEGER NOT NULL, peak INTEGER NOT NULL, data TEXT NOT NULL, checksum INTEGER NOT NULL,
+        UNIQUE (source, id)
+    ) STRICT""",
+    "CREATE INDEX events_type ON events (type)",
+    "CREATE INDEX events_subject ON events (subject) WHERE subject IS NOT NULL",
+    "CREATE INDEX events_peak ON events (peak)",
+    """CREATE TABLE clock (
+        only INTEGER PRIMARY KEY CHECK (only = 1), peak INTEGER NOT NULL, lateness INTEGER NOT NULL,
+        checksum INTEGER NOT NULL
+    ) STRICT""",
+    "CREATE TABLE places (feed TEXT NOT NULL UNIQUE, place TEXT NOT NULL, checksum INTEGER NOT NULL) STRICT",
 )
+
+LOG = Layout(noun="a Polaris event log", application_id=0x506C_7245, steps=(_FIRST,))  # "PlrE"
 COLUMNS = "position, id, source, type, subject, time, peak, data"
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -19,6 +19,7 @@ from polaris_core import (
     OutcomeUnknownError,
     StorageError,
     StoreClosedError,
+    StoreFormatError,
     StoreReadOnlyError,
 )
 from polaris_core.abc import FileLock, StorageOptions
@@ -215,6 +216,7 @@ class Database:
         with failures_of(self.location):
             database.execute("BEGIN")
             try:
+                self._check_version(database)
                 yield database
             finally:
                 _undo(database)
@@ -232,12 +234,20 @@ class Database:
             self.before_write(database)
             database.execute("BEGIN IMMEDIATE")
             try:
+                self._check_version(database)
                 yield database
             except BaseException:
                 _undo(database)
                 raise
             self._commit(database)
         self._mind_the_log()
+
+    def _check_version(self, database: sqlite3.Connection) -> None:
+        if self._layout.has_moved(database):
+            raise StoreFormatError(
+                f"a newer release has changed {self.location} while it was open here: upgrade this one, and open it again",
+                location=self.location,
+            )
 
     def _commit(self, database: sqlite3.Connection) -> None:
         try:
@@ -258,7 +268,8 @@ class Database:
     def _settle(self, database: sqlite3.Connection) -> None:
         """Overwrite what a failed commit left in the log, which a recovery after a crash would take for a commit."""
         if self._doubtful:
-            database.execute(f"PRAGMA user_version = {self._layout.version:d}")
+            (version,) = database.execute("PRAGMA user_version").fetchone()
+            database.execute(f"PRAGMA user_version = {version:d}")
             self._doubtful = False
 
     def stamp(self) -> int | None:

@@ -84,19 +84,21 @@ class DatabaseFile:
         return database
 
     def prepare(self, database: sqlite3.Connection, fill: Callable[[sqlite3.Connection], None]) -> None:
-        """Check what the file is, or make the tables of a new one and let `fill` write their first rows."""
-        if not self.layout.is_blank(database):
-            self.layout.check(database, self.location)
-            if not self.options.read_only:
-                self._use_log(database)
-            return
-        if not self.may_be_made:
+        """Check what the file is and bring an older one forward, or make a new one, whose first rows `fill` writes."""
+        blank = self.layout.is_blank(database)
+        if blank and not self.may_be_made:
             raise StoreNotFoundError(f"{self.location} is an empty file", location=self.location)
+        if self.options.read_only:
+            self.layout.check(database, self.location)
+            return
+        version = 0 if blank else self.layout.version_of(database, self.location)
         self._use_log(database)
-        database.execute("BEGIN IMMEDIATE")
-        self.layout.create(database)
-        fill(database)
-        database.execute("COMMIT")
+        if version < self.layout.version:
+            database.execute("BEGIN IMMEDIATE")
+            self.layout.bring_forward(database)
+            if blank:
+                fill(database)
+            database.execute("COMMIT")
 
     def _use_log(self, database: sqlite3.Connection) -> None:
         (mode,) = database.execute("PRAGMA journal_mode = WAL").fetchone()
