@@ -15,7 +15,8 @@ from polaris_core.errors import ForkedError, PolarisError, StoreClosedError
 from polaris_core.graph.graph import Graph
 from polaris_core.graph.opening import Opening, open_graph
 from polaris_core.graph.questions import Neighbor, Statistics
-from polaris_core.graph.verbs import Attributes, Observations, Where
+from polaris_core.graph.reading import Where
+from polaris_core.graph.writing import Attributes, Observations
 from polaris_core.limits import Limits
 from polaris_core.model import Change, Cursor, Edge, EdgeKey, Node, Observation, Path
 from polaris_core.mutations import Batch, Commit, Mutation

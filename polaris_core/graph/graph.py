@@ -11,7 +11,7 @@ from polaris_core.errors import InvalidCursorError, NodeNotFoundError, PolarisEr
 from polaris_core.graph.names import near_names
 from polaris_core.graph.questions import Changes, Question, cursor_of
 from polaris_core.graph.transaction import Transaction, transact
-from polaris_core.graph.verbs import Verbs
+from polaris_core.graph.writing import Verbs
 from polaris_core.limits import Limits
 from polaris_core.model import Change, Cursor, Node
 from polaris_core.mutations import Batch, Commit, Mutation, Result

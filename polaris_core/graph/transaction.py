@@ -10,7 +10,7 @@ from typing import TypeVar
 from polaris_core.errors import ConflictError, PolarisError, StorageError
 from polaris_core.graph.overlay import Overlay
 from polaris_core.graph.questions import Question
-from polaris_core.graph.verbs import Verbs
+from polaris_core.graph.writing import Verbs
 from polaris_core.limits import Limits
 from polaris_core.mutations import Batch, Commit, Expect, Mutation, Result
 from polaris_core.planning import load, plan

@@ -1,0 +1,133 @@
+"""What can be written to a graph, in and out of transactions: every verb becomes one mutation."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeAlias, cast
+
+from polaris_core.graph.reading import Reading, Where
+from polaris_core.model import Edge, Node, Observation, Patch, Path
+from polaris_core.mutations import (
+    CreateEdge,
+    CreateNode,
+    DeleteEdge,
+    DeleteNode,
+    Mutation,
+    PatchEdge,
+    PatchNode,
+    PutEdge,
+    PutNode,
+    RenameNode,
+    Result,
+    UpsertEdge,
+    UpsertNode,
+)
+from polaris_core.values import EMPTY
+
+__all__ = ["Attributes", "Observations", "Verbs"]
+
+Attributes: TypeAlias = Mapping[str, Any]
+Observations: TypeAlias = Iterable[str | Observation] | str
+
+
+class Verbs(Reading):
+    """The verbs that `Graph` and `Transaction` share: those of `Reading`, and these, which write."""
+
+    @abstractmethod
+    async def _write(self, mutation: Mutation) -> Result:
+        """Carry a mutation out, or raise the error that refuses it."""
+
+    # --- nodes ----------------------------------------------------------------------------------------------------
+
+    async def create_node(
+        self,
+        name: str,
+        type: str = "node",
+        attributes: Attributes = EMPTY,
+        observations: Observations = (),
+    ) -> Node:
+        """Create a node and return it; raises `NodeExistsError` where one of this name exists."""
+        return await self._write_node(CreateNode(name, type, attributes, observations))
+
+    async def put_node(self, name: str, type: str = "node", attributes: Attributes = EMPTY) -> Node:
+        """Replace a node's type and attributes, or create it; observations stay."""
+        return await self._write_node(PutNode(name, type, attributes))
+
+    async def upsert_node(
+        self,
+        name: str,
+        type: str | None = None,
+        attributes: Attributes = EMPTY,
+        observations: Observations = (),
+    ) -> Node:
+        """Create a node, or merge top-level attributes and new observations into it; a type of None keeps its own."""
+        return await self._write_node(UpsertNode(name, type, attributes, observations))
+
+    async def patch_node(
+        self,
+        name: str,
+        *,
+        set: Where | None = None,
+        unset: Iterable[str | Path] = (),
+        observe: Observations = (),
+        forget: Observations = (),
+        type: str | None = None,
+    ) -> Node:
+        """Change part of a node, as `Patch` says; raises `NodeNotFoundError`."""
+        return await self._write_node(PatchNode(name, Patch(set or {}, unset, observe, forget, type)))
+
+    async def observe(self, name: str, *observations: str | Observation) -> Node:
+        """Add observations to a node; a text it has already is left as it is. Raises `NodeNotFoundError`."""
+        return await self._write_node(PatchNode(name, Patch(observe=observations)))
+
+    async def forget(self, name: str, *texts: str) -> Node:
+        """Remove observations from a node by their texts; raises `NodeNotFoundError`."""
+        return await self._write_node(PatchNode(name, Patch(forget=texts)))
+
+    async def rename_node(self, name: str, to: str) -> Node:
+        """Give a node another name; its edges and history stay. Raises `NodeNotFoundError` or `NodeExistsError`."""
+        return await self._write_node(RenameNode(name, to))
+
+    async def delete_node(self, name: str, *, detach: bool = False, missing_ok: bool = False) -> bool:
+        """Delete a node, with `detach` its edges too; return whether it existed.
+
+        Raises `NodeHasEdgesError` where it has edges and `detach` is False, `NodeNotFoundError` unless `missing_ok`.
+        """
+        return (await self._write(DeleteNode(name, detach=detach, missing_ok=missing_ok))).status == "deleted"
+
+    # --- edges ----------------------------------------------------------------------------------------------------
+
+    async def create_edge(self, source: str, type: str, target: str, attributes: Attributes = EMPTY) -> Edge:
+        """Create an edge and return it; raises `EdgeExistsError`, or `NodeNotFoundError` for a missing end."""
+        return await self._write_edge(CreateEdge(source, type, target, attributes))
+
+    async def put_edge(self, source: str, type: str, target: str, attributes: Attributes = EMPTY) -> Edge:
+        """Replace an edge's attributes, or create it."""
+        return await self._write_edge(PutEdge(source, type, target, attributes))
+
+    async def upsert_edge(self, source: str, type: str, target: str, attributes: Attributes = EMPTY) -> Edge:
+        """Create an edge, or merge top-level attributes into it."""
+        return await self._write_edge(UpsertEdge(source, type, target, attributes))
+
+    async def patch_edge(
+        self,
+        source: str,
+        type: str,
+        target: str,
+        *,
+        set: Where | None = None,
+        unset: Iterable[str | Path] = (),
+    ) -> Edge:
+        """Change part of an edge's attributes; raises `EdgeNotFoundError`."""
+        return await self._write_edge(PatchEdge(source, type, target, Patch(set or {}, unset)))
+
+    async def delete_edge(self, source: str, type: str, target: str, *, missing_ok: bool = False) -> bool:
+        """Delete an edge; return whether it existed. Raises `EdgeNotFoundError` unless `missing_ok`."""
+        return (await self._write(DeleteEdge(source, type, target, missing_ok=missing_ok))).status == "deleted"
+
+    async def _write_node(self, mutation: Mutation) -> Node:
+        return cast("Node", (await self._write(mutation)).value)
+
+    async def _write_edge(self, mutation: Mutation) -> Edge:
+        return cast("Edge", (await self._write(mutation)).value)
