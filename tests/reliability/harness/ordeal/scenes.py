@@ -1,0 +1,60 @@
+"""What a process is doing while it is broken: on which store, and which writes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import attrs
+
+from ordeal.history import STEPS
+from ordeal.interposer import UNBROKEN, Fault
+from ordeal.laboratory import FailedTrialError, Laboratory, Trial
+
+__all__ = ["SCENES", "Scene", "prepare"]
+
+SCENES = ("a whole life", "after a crash")
+_LATE = 10
+
+
+@attrs.frozen(kw_only=True)
+class Scene:
+    """A store as it is before, `stage`, None for none; the steps that it has taken; and the moves to be made on it."""
+
+    name: str
+    backend: str
+    stage: Path | None
+    before: tuple[int, ...]
+    epoch: str | None
+    moves: tuple[tuple[int, ...], ...]
+
+    def rehearse(self, laboratory: Laboratory, fault: Fault = UNBROKEN, **asked: object) -> Trial:
+        """Play it without breaking anything: its points are those at which it can be broken."""
+        trial = laboratory.run(self.backend, laboratory.place(self.stage), moves=self.moves, fault=fault, **asked)
+        if trial.status or trial.account.foreign or trial.account.errors:
+            raise FailedTrialError(f"{self} fails unbroken: {trial}\n{laboratory.complaints()}")
+        return trial
+
+
+def prepare(laboratory: Laboratory, backend: str, name: str) -> Scene:
+    """Return a scene with its store.
+
+    `a whole life` makes a store, writes one step or several at a time, with checkpoints among them, and closes it. `after a
+    crash` opens a store whose last process did not close it, writes a little, and closes it.
+    """
+    if name == "a whole life":
+        together = ((0,), (1,), (2, 3), (4,), (5,), (6, 7, 8), (9,), *((number,) for number in range(10, len(STEPS))))
+        return Scene(name=name, backend=backend, stage=None, before=(), epoch=None, moves=together)
+    stage = laboratory.place()
+    before = tuple(range(_LATE))
+    trial = laboratory.run(backend, stage, moves=tuple((number,) for number in before), abandon=True)
+    if trial.status or trial.account.done != set(before):
+        raise FailedTrialError(f"the stage is not set: {trial}\n{laboratory.complaints()}")
+    (epoch,) = trial.account.epochs
+    return Scene(
+        name=name,
+        backend=backend,
+        stage=stage,
+        before=before,
+        epoch=epoch,
+        moves=tuple((number,) for number in range(_LATE, _LATE + 3)),
+    )
