@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from polaris_core.abc.capabilities import Backup, Finding, Progress, SalvageReport, Verify, VerifyReport
     from polaris_core.abc.commands import CommandContext, CommandSpec
     from polaris_core.abc.events import Event, EventLog, EventStoreSpec
+    from polaris_core.abc.flaws import flaws_of
     from polaris_core.abc.formats import FormatSpec
     from polaris_core.abc.image import Image
     from polaris_core.abc.location import Location
@@ -51,6 +52,7 @@ _HOMES = {
     "polaris_core.abc.capabilities": ("Backup", "Finding", "Progress", "SalvageReport", "Verify", "VerifyReport"),
     "polaris_core.abc.commands": ("CommandContext", "CommandSpec"),
     "polaris_core.abc.events": ("Event", "EventLog", "EventStoreSpec"),
+    "polaris_core.abc.flaws": ("flaws_of",),
     "polaris_core.abc.formats": ("FormatSpec",),
     "polaris_core.abc.image": ("Image",),
     "polaris_core.abc.location": ("Location",),
@@ -131,6 +133,7 @@ __all__ = [
     "ToolsetSpec",
     "Verify",
     "VerifyReport",
+    "flaws_of",
     "hookimpl",
     "run_program",
 ]

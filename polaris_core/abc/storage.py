@@ -70,6 +70,22 @@ class StorageOptions:
         """Return the head of a store that is just made."""
         return Head(store=self.unique(), epoch=self.unique(), time=self.now())
 
+    def restored_head(self, present: Head, copied: Head) -> Head:
+        """Return the head of a store at `present` once it holds what a backup taken at `copied` holds.
+
+        It is the same store in a new epoch, and no number is given out again. Changes are numbered without gaps, so those of the
+        backup stay only where they reach up to what comes next; else the feed begins anew.
+        """
+        seq = max(present.seq, copied.seq)
+        return copied._replace(
+            store=present.store,
+            epoch=self.unique(),
+            seq=seq,
+            next_id=max(present.next_id, copied.next_id),
+            floor=copied.floor if seq == copied.seq else seq,
+            time=max(present.time, copied.time),
+        )
+
 
 class Storage(ABC):
     """One graph of one store. Everything is called on the event loop that opened it; `stamp` from any thread.
