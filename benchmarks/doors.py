@@ -2,10 +2,11 @@
 
     python benchmarks/doors.py [--url sqlite:///FILE | json:///DIRECTORY] [--seconds 2] [--rounds 5] [--json]
 
-The raw program is a plain loop on one thread: a transaction for each node (1 caller) or for each 128 nodes (128 callers), with
-`synchronous=FULL` in WAL mode, writing the node's row, the change's row and the head's row; a read selects one row by name and
-decodes its JSON. Both run in turn, in one process, on one disk; each figure is the median of the rounds. A ratio of 0.5 means
-that Polaris takes twice the time.
+The raw program is a plain loop on one thread over a database with the tables and indexes of a Polaris store: a transaction for each
+node (1 caller) or for each 128 nodes (128 callers), with `synchronous=FULL` in WAL mode, writing the node's row, the change's row
+and the head's row; a read selects one row by name and decodes its JSON. It checks nothing and computes no checksums. The naive
+program awaits `execute` and `commit` of aiosqlite for each node, behind one lock. All run in turn, in one process, on one disk;
+each figure is the median of the rounds. A ratio of 0.5 means that Polaris takes twice the time.
 """
 
 from __future__ import annotations
@@ -19,20 +20,16 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import closing
 from pathlib import Path
+from typing import Self
 
+import aiosqlite
 import orjson
 
 from polaris_core import Graph, open_graph
 
-SCHEMA = """
-CREATE TABLE nodes(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, type TEXT NOT NULL, revision INTEGER NOT NULL,
-                   body TEXT NOT NULL) STRICT;
-CREATE TABLE changes(seq INTEGER PRIMARY KEY, kind TEXT NOT NULL, id INTEGER NOT NULL, body TEXT NOT NULL) STRICT;
-CREATE TABLE head(one INTEGER PRIMARY KEY, seq INTEGER NOT NULL, time INTEGER NOT NULL) STRICT;
-INSERT INTO head VALUES (1, 0, 0);
-"""
 ATTRIBUTES = {
     "version": "2.36-9+deb12u10",
     "section": "libs",
@@ -42,34 +39,75 @@ ATTRIBUTES = {
 }
 TEXT = "GNU C Library: Shared libraries, which nearly every program on the system needs to run at all."
 CALLERS = (1, 128)
+PUT_NODE = "INSERT INTO nodes VALUES (?, ?, ?, ?, ?, ?)"
+PUT_CHANGE = "INSERT INTO changes VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+PUT_HEAD = "UPDATE head SET seq = ?, next_id = ?, time = ?"
 
 
 class Raw:
     """The raw program."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, tables: Sequence[str]) -> None:
+        self.path = path
         self.connection = sqlite3.connect(path, isolation_level=None)
         self.connection.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;")
-        self.connection.executescript(SCHEMA)
+        for statement in tables:
+            self.connection.execute(statement)
+        self.connection.execute("INSERT INTO head VALUES (1, 'raw', 'raw', 0, 1, 0, 0, 1, 0, NULL)")
         self.count = 0
 
-    def write(self, group: int) -> None:
-        nodes, changes = [], []
-        for _ in range(group):
-            self.count += 1
-            body = orjson.dumps({"attributes": ATTRIBUTES, "observations": [{"text": TEXT}], "version": 1}).decode()
-            nodes.append((self.count, f"raw-{self.count}", "package", self.count, body))
-            changes.append((self.count, "node.created", self.count, body))
+    def rows(self) -> tuple[tuple[object, ...], tuple[object, ...]]:
+        self.count += 1
+        body = orjson.dumps({"attributes": ATTRIBUTES, "observations": [{"text": TEXT}], "version": 1}).decode()
+        node = (self.count, f"raw-{self.count}", "package", self.count, body, 0)
+        return node, (self.count, self.count, "node.created", self.count, 0, 0, body, 0)
+
+    def write(self, group: int) -> int:
+        nodes, changes = zip(*(self.rows() for _ in range(group)), strict=True)
         execute = self.connection.execute
         execute("BEGIN IMMEDIATE")
-        self.connection.executemany("INSERT INTO nodes VALUES (?,?,?,?,?)", nodes)
-        self.connection.executemany("INSERT INTO changes VALUES (?,?,?,?)", changes)
-        execute("UPDATE head SET seq = ?, time = ?", (self.count, time.time_ns() // 1000))
+        self.connection.executemany(PUT_NODE, nodes)
+        self.connection.executemany(PUT_CHANGE, changes)
+        execute(PUT_HEAD, (self.count, self.count + 1, time.time_ns() // 1000))
         execute("COMMIT")
+        return group
 
     def read(self, name: str) -> object:
         row = self.connection.execute("SELECT id, type, revision, body FROM nodes WHERE name = ?", (name,)).fetchone()
         return orjson.loads(row[3])
+
+
+class Naive:
+    """What one writes first: a statement, a hop and a durable commit for each row, one after the other."""
+
+    def __init__(self, raw: Raw) -> None:
+        self.raw = raw
+        self.lock = asyncio.Lock()
+
+    async def __aenter__(self) -> Self:
+        self.connection = await aiosqlite.connect(self.raw.path)
+        await self.connection.execute("PRAGMA synchronous=FULL")
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.connection.close()
+
+    async def write(self) -> None:
+        async with self.lock:
+            node, change = self.raw.rows()
+            await self.connection.execute(PUT_NODE, node)
+            await self.connection.execute(PUT_CHANGE, change)
+            await self.connection.execute(PUT_HEAD, (self.raw.count, self.raw.count + 1, time.time_ns() // 1000))
+            await self.connection.commit()
+
+
+def tables_of(path: Path) -> list[str]:
+    """Return the statements that made a database."""
+    with closing(sqlite3.connect(path)) as database:
+        rows = database.execute(
+            "SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL AND name NOT LIKE 'search%' ORDER BY rowid"
+        )
+        return [sql for (sql,) in rows]
 
 
 def timed(seconds: float, step: Callable[[], int]) -> float:
@@ -94,7 +132,7 @@ async def callers(seconds: float, count: int, step: Callable[[], Awaitable[objec
     return done / (time.perf_counter() - start)
 
 
-async def measure(raw: Raw, graph: Graph, seconds: float, rounds: int) -> dict[str, dict[str, float]]:
+async def measure(raw: Raw, naive: Naive, graph: Graph, seconds: float, rounds: int) -> dict[str, dict[str, float]]:
     chance = random.Random(1)
     figures: dict[str, dict[str, list[float]]] = {}
     number = 0
@@ -115,8 +153,10 @@ async def measure(raw: Raw, graph: Graph, seconds: float, rounds: int) -> dict[s
 
     for _ in range(rounds):
         for count in CALLERS:
-            raw_rate = timed(seconds, lambda group=count: raw.write(group) or group)  # type: ignore[misc]
-            note(f"durable write, {count} callers", raw_rate, await callers(seconds, count, create))
+            raw_rate = timed(seconds, lambda group=count: raw.write(group))  # type: ignore[misc]
+            rate = await callers(seconds, count, create)
+            note(f"durable write, {count} callers", raw_rate, rate)
+            note(f"durable write, {count} callers, to naive", await callers(seconds, count, naive.write), rate)
     for _ in range(rounds):
         raw_rate = timed(seconds, lambda: 1 if raw.read(f"raw-{chance.randrange(1, raw.count)}") else 0)
         for count in CALLERS:
@@ -135,15 +175,17 @@ async def main() -> None:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
         url = arguments.url or f"sqlite:///{folder}/graph.db"
-        raw = Raw(Path(folder) / "raw.db")
-        async with open_graph(url, cache=None) as graph:
-            figures = await measure(raw, graph, arguments.seconds, arguments.rounds)
+        async with open_graph(f"sqlite:///{folder}/empty.db"):
+            pass
+        raw = Raw(Path(folder) / "raw.db", tables_of(Path(folder) / "empty.db"))
+        async with open_graph(url, cache=None) as graph, Naive(raw) as naive:
+            figures = await measure(raw, naive, graph, arguments.seconds, arguments.rounds)
     if arguments.json:
         sys.stdout.write(json.dumps(figures, indent=2) + "\n")
         return
     for name, figure in figures.items():
         rates = f"raw {figure['raw']:10,.0f}/s   polaris {figure['polaris']:10,.0f}/s"
-        sys.stdout.write(f"{name:28} {rates}   ratio {figure['ratio']:.2f}\n")
+        sys.stdout.write(f"{name:36} {rates}   ratio {figure['ratio']:.2f}\n")
 
 
 if __name__ == "__main__":

@@ -8,11 +8,12 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+import attrs
 import orjson
 
 from polaris_core.errors import StoreDamagedError, ValidationError
@@ -43,18 +44,32 @@ __all__ = [
     "to_json",
     "trusted_edge",
     "trusted_node",
+    "trusted_provenance",
 ]
 
 _CANONICAL = orjson.OPT_SORT_KEYS | orjson.OPT_UTC_Z
 _MANY_DIGITS = re.compile(rb"[0-9]{19}")
 _MANY_DIGITS_TEXT = re.compile(r"[0-9]{19}")
 _new = object.__new__
-_set = object.__setattr__
+_time = datetime.fromisoformat
+_dumps = orjson.dumps
+
+
+def _setters(cls: type) -> Iterator[Callable[[Any, Any], None]]:
+    """Yield what sets each field of a frozen class past its checks, in the order of the fields."""
+    return (vars(cls)[field.name].__set__ for field in attrs.fields(cls))
+
+
+_node_name, _node_type, _node_attributes, _node_observations, _node_provenance = _setters(Node)
+_edge_source, _edge_type, _edge_target, _edge_attributes, _edge_provenance = _setters(Edge)
+_observation_text, _observation_source, _observation_recorded_at = _setters(Observation)
+_provenance_version, _provenance_revision, *_provenance_rest = _setters(Provenance)
+_provenance_created_at, _provenance_updated_at, _provenance_author = _provenance_rest
 
 
 def dumps(value: Any) -> str:
     """Return canonical JSON of frozen values, datetimes and fragments of JSON."""
-    return orjson.dumps(value, list, _CANONICAL).decode()  # `list`: named tuples, which orjson does not take for tuples
+    return _dumps(value, list, _CANONICAL).decode()  # `list`: named tuples, which orjson does not take for tuples
 
 
 def loads(text: str | bytes) -> Any:
@@ -107,50 +122,69 @@ def seal(value: Any) -> Any:
     return value
 
 
-def _provenance_fields(provenance: Provenance) -> dict[str, Any]:
-    return {
-        "author": provenance.author,
-        "created_at": provenance.created_at,
-        "updated_at": provenance.updated_at,
-        "version": provenance.version,
-    }
-
-
-def _observation_fields(observation: Observation) -> dict[str, Any]:
-    return {"recorded_at": observation.recorded_at, "source": observation.source, "text": observation.text}
-
-
 def body_of_node(node: Node) -> str:
     """Return the stored body of a node that has a provenance. Its revision, name and type stand beside it."""
-    fields = _provenance_fields(cast("Provenance", node.provenance))
-    fields["attributes"] = node.attributes
-    fields["observations"] = [_observation_fields(observation) for observation in node.observations]
-    return dumps(fields)
+    provenance = cast("Provenance", node.provenance)
+    return dumps(
+        {
+            "attributes": node.attributes,
+            "author": provenance.author,
+            "created_at": provenance.created_at,
+            "observations": [
+                {"recorded_at": item.recorded_at, "source": item.source, "text": item.text}
+                for item in node.observations
+            ],
+            "updated_at": provenance.updated_at,
+            "version": provenance.version,
+        }
+    )
 
 
 def body_of_edge(edge: Edge) -> str:
     """Return the stored body of an edge that has a provenance."""
-    fields = _provenance_fields(cast("Provenance", edge.provenance))
-    fields["attributes"] = edge.attributes
-    return dumps(fields)
+    provenance = cast("Provenance", edge.provenance)
+    return dumps(
+        {
+            "attributes": edge.attributes,
+            "author": provenance.author,
+            "created_at": provenance.created_at,
+            "updated_at": provenance.updated_at,
+            "version": provenance.version,
+        }
+    )
 
 
 def _provenance(body: dict[str, Any], revision: int) -> Provenance:
+    created_at, updated_at = body["created_at"], body["updated_at"]
+    created = _time(created_at)
+    return trusted_provenance(
+        body["version"], revision, created, created if updated_at == created_at else _time(updated_at), body["author"]
+    )
+
+
+def trusted_provenance(
+    version: int, revision: int, created_at: datetime, updated_at: datetime, author: str | None
+) -> Provenance:
+    """Return a provenance of parts that need no check."""
     provenance = _new(Provenance)
-    _set(provenance, "version", body["version"])
-    _set(provenance, "revision", revision)
-    _set(provenance, "created_at", datetime.fromisoformat(body["created_at"]))
-    _set(provenance, "updated_at", datetime.fromisoformat(body["updated_at"]))
-    _set(provenance, "author", body["author"])
+    _provenance_version(provenance, version)
+    _provenance_revision(provenance, revision)
+    _provenance_created_at(provenance, created_at)
+    _provenance_updated_at(provenance, updated_at)
+    _provenance_author(provenance, author)
     return provenance
 
 
 def _observation(fields: dict[str, Any]) -> Observation:
-    observation = _new(Observation)
-    _set(observation, "text", fields["text"])
-    _set(observation, "source", fields["source"])
     recorded_at = fields["recorded_at"]
-    _set(observation, "recorded_at", None if recorded_at is None else datetime.fromisoformat(recorded_at))
+    return _trusted_observation(fields["text"], fields["source"], None if recorded_at is None else _time(recorded_at))
+
+
+def _trusted_observation(text: str, source: str | None, recorded_at: datetime | None) -> Observation:
+    observation = _new(Observation)
+    _observation_text(observation, text)
+    _observation_source(observation, source)
+    _observation_recorded_at(observation, recorded_at)
     return observation
 
 
@@ -163,22 +197,23 @@ def trusted_node(
 ) -> Node:
     """Return a node of parts that were checked before; the converters of `Node` are passed by."""
     node = _new(Node)
-    _set(node, "name", name)
-    _set(node, "type", type)
-    _set(node, "attributes", attributes)
-    _set(node, "observations", observations)
-    _set(node, "provenance", provenance)
+    _node_name(node, name)
+    _node_type(node, type)
+    _node_attributes(node, attributes)
+    _node_observations(node, observations)
+    _node_provenance(node, provenance)
     return node
 
 
 def trusted_edge(key: EdgeKey, attributes: Any, provenance: Provenance) -> Edge:
     """Return an edge of parts that were checked before."""
     edge = _new(Edge)
-    _set(edge, "source", key.source)
-    _set(edge, "type", key.type)
-    _set(edge, "target", key.target)
-    _set(edge, "attributes", attributes)
-    _set(edge, "provenance", provenance)
+    source, type_, target = key
+    _edge_source(edge, source)
+    _edge_type(edge, type_)
+    _edge_target(edge, target)
+    _edge_attributes(edge, attributes)
+    _edge_provenance(edge, provenance)
     return edge
 
 
@@ -186,11 +221,7 @@ def recorded(observation: Observation, time: datetime) -> Observation:
     """Return an observation with the time of the commit that stores it, unless it has one of its own."""
     if observation.recorded_at is not None:
         return observation
-    stored = _new(Observation)
-    _set(stored, "text", observation.text)
-    _set(stored, "source", observation.source)
-    _set(stored, "recorded_at", time)
-    return stored
+    return _trusted_observation(observation.text, observation.source, time)
 
 
 def decode_node(record: NodeRecord) -> Node:

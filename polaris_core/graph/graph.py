@@ -55,7 +55,10 @@ class Graph(Verbs):
         return await self.service.get_node(name)
 
     async def _write(self, mutation: Mutation) -> Result:
-        return (await self.commit(Batch((mutation,)))).results[0]
+        try:  # as `commit`, a coroutine less: this is every single write
+            return (await self.service.commit(Batch((mutation,)))).results[0]
+        except NodeNotFoundError as error:
+            raise await self._explained(error) from None
 
     async def _explained(self, error: NodeNotFoundError) -> NodeNotFoundError:
         """Add names that look alike, looked up outside any commit."""

@@ -15,6 +15,7 @@ from polaris_core.codec import (
     recorded,
     trusted_edge,
     trusted_node,
+    trusted_provenance,
 )
 from polaris_core.errors import (
     ConflictError,
@@ -112,13 +113,14 @@ class _Decision:
         start = working.begin()
         self.author, self.first, self.records, self.bytes = batch.author, working.seq + 1, 0, 0
         try:
-            self._limit("batch_mutations", len(batch.mutations), self.limits.batch_mutations)
+            if len(batch.mutations) > self.limits.batch_mutations:
+                self._over("batch_mutations", len(batch.mutations), self.limits.batch_mutations)
             digest = "" if batch.key is None else digest_of(batch)
             if batch.key is not None and (receipt := working.receipt(batch.key)) and receipt.time >= self.forgotten:
                 return self._repeated(receipt, digest)
             for expect in batch.expect:
                 self._expect(expect)
-            results = tuple(self._apply(mutation) for mutation in batch.mutations)
+            results = tuple([self._apply(mutation) for mutation in batch.mutations])
         except PolarisError as error:
             working.rewind(start)
             return error
@@ -149,11 +151,10 @@ class _Decision:
         head = self.working.current.head
         return Cursor(head.store, head.epoch, seq)
 
-    def _limit(self, limit: str, size: int, maximum: int) -> None:
-        if size > maximum:
-            raise LimitExceededError(
-                f"{limit} is limited to {maximum}, this needs {size}", limit=limit, size=size, maximum=maximum
-            )
+    def _over(self, limit: str, size: int, maximum: int) -> NoReturn:
+        raise LimitExceededError(
+            f"{limit} is limited to {maximum}, this needs {size}", limit=limit, size=size, maximum=maximum
+        )
 
     # --- expectations ---------------------------------------------------------------------------------------------
 
@@ -240,12 +241,14 @@ class _Decision:
     def _observed(self, before: tuple[Observation, ...], new: Sequence[Observation]) -> tuple[Observation, ...]:
         if not new:
             return before
+        if not before:
+            return tuple([recorded(item, self.time) for item in new])
         known = {observation.text for observation in before}
         return before + tuple([recorded(item, self.time) for item in new if item.text not in known])
 
     def _create_node(self, name: str, type: str, attributes: Any, observed: Sequence[Observation]) -> Result:
         id, revision = self.working.new_id(), self.working.seq + 1
-        provenance = Provenance(1, revision, self.time, self.time, self.author)
+        provenance = trusted_provenance(1, revision, self.time, self.time, self.author)
         node = trusted_node(name, type, attributes, self._observed((), observed), provenance)
         state = self._store_node(id, node, revision)
         self._change("node.created", id, name, {"type": type, "record": state.record.body})
@@ -303,8 +306,8 @@ class _Decision:
                 key=mutation.name,
                 edges=len(edges),
             )
-        if mutation.detach and id in self.working.current.cut:  # so what is known already passes the limit
-            self._limit("commit_records", len(edges) + 1, self.limits.commit_records)
+        if id in self.working.current.cut and len(edges) >= self.limits.commit_records:  # before any work on them
+            self._over("commit_records", len(edges) + 1, self.limits.commit_records)
         for edge in edges:
             self._remove_edge(edge)
         self._count()
@@ -314,7 +317,8 @@ class _Decision:
 
     def _store_node(self, id: int, node: Node, revision: int) -> NodeState:
         self._count()
-        self._limit("observations", len(node.observations), self.limits.observations)
+        if len(node.observations) > self.limits.observations:
+            self._over("observations", len(node.observations), self.limits.observations)
         state = self.working.put_node(id, node, revision)
         self._bound(state.record.body)
         return state
@@ -329,7 +333,8 @@ class _Decision:
             if isinstance(mutation, PatchEdge):
                 _edge_not_found(key)
             id, revision = self.working.new_id(), self.working.seq + 1
-            edge = trusted_edge(key, mutation.attributes, Provenance(1, revision, self.time, self.time, self.author))
+            provenance = trusted_provenance(1, revision, self.time, self.time, self.author)
+            edge = trusted_edge(key, mutation.attributes, provenance)
             body = self._store_edge(id, triple, edge, revision).record.body
             self._change("edge.created", id, key, {"record": body}, triple[0], triple[2])
             return Result("created", key, id, revision, edge)
@@ -400,16 +405,19 @@ class _Decision:
 
     def _next(self, before: Provenance | None) -> Provenance:
         assert before is not None  # noqa: S101 - what is stored has one
-        return Provenance(before.version + 1, self.working.seq + 1, before.created_at, self.time, self.author)
+        version, revision = before.version + 1, self.working.seq + 1
+        return trusted_provenance(version, revision, before.created_at, self.time, self.author)
 
     def _count(self) -> None:
         self.records += 1
-        self._limit("commit_records", self.records, self.limits.commit_records)
+        if self.records > self.limits.commit_records:
+            self._over("commit_records", self.records, self.limits.commit_records)
 
     def _bound(self, body: str) -> None:
         size = len(body) if body.isascii() else len(body.encode())
         self.bytes += size
-        self._limit("record_bytes", size, self.limits.record_bytes)
+        if size > self.limits.record_bytes:
+            self._over("record_bytes", size, self.limits.record_bytes)
 
     def _change(
         self,

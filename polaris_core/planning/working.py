@@ -73,10 +73,10 @@ class Working:
 
     def _write(self, table: dict[Any, Any], key: Any, value: Any) -> None:
         self._log.append((table, key, table.get(key, _MISSING)))
-        if value is _MISSING:
-            table.pop(key, None)
-        else:
-            table[key] = value
+        table[key] = value
+
+    def _erase(self, table: dict[Any, Any], key: Any) -> None:
+        self._log.append((table, key, table.pop(key, _MISSING)))
 
     # --- reading --------------------------------------------------------------------------------------------------
 
@@ -140,7 +140,7 @@ class Working:
         before = self._names.get(id)
         if before != node.name:
             if before is not None and self._ids.get(before) == id:
-                self._write(self._ids, before, _MISSING)
+                self._erase(self._ids, before)
             self._write(self._ids, node.name, id)
             self._write(self._names, id, node.name)
             self._write(self._moved, id, revision)
@@ -149,8 +149,8 @@ class Working:
 
     def delete_node(self, id: int) -> None:
         """Take a node away; its edges must be gone."""
-        self._write(self._ids, self._names[id], _MISSING)
-        self._write(self._names, id, _MISSING)
+        self._erase(self._ids, self._names[id])
+        self._erase(self._names, id)
         self._write(self._nodes, id, None)
 
     def put_edge(self, id: int, triple: Triple, edge: Edge, revision: int) -> EdgeState:
@@ -167,7 +167,7 @@ class Working:
         """Take an edge away."""
         self._write(self._edges, triple, None)
         for end in (triple[0], triple[2]):
-            self._write(self._incident.setdefault(end, {}), triple, _MISSING)
+            self._erase(self._incident.setdefault(end, {}), triple)
             self._write(self._moved, end, revision)
 
     def put_meta(self, key: str, record: MetaRecord | None) -> None:
@@ -187,7 +187,6 @@ class Working:
 
     def net(self) -> dict[str, Any]:
         """Return the rows to delete and to put, as fields of a `CommitPlan`: only what differs from what was loaded."""
-        stored_edges = {record.id: record for record in self.current.edges.values()}
         put_nodes, delete_nodes, renamed = [], [], []
         for id, state in self._nodes.items():
             stored = self._stored.get(id)
@@ -198,27 +197,33 @@ class Working:
                 put_nodes.append(state.record)
                 if stored is not None and stored.name != state.record.name:
                     renamed.append(id)
-        put_edges, kept = [], set()
-        for edge in self._edges.values():
-            if edge is not None:
-                kept.add(edge.record.id)
-                if edge.record.id not in stored_edges or stored_edges[edge.record.id].revision != edge.record.revision:
-                    put_edges.append(edge.record)
-        touched = {record.id for triple, record in self.current.edges.items() if triple in self._edges}
         put_meta, delete_meta = [], []
         for key, record in self._meta.items():
             if record is not None:
                 put_meta.append(record)
             elif key in self.current.meta:
                 delete_meta.append(key)
+        put_edges, delete_edges = self._net_edges() if self._edges else ((), ())
         return {
-            "delete_edges": sorted(touched - kept),
+            "delete_edges": delete_edges,
             "delete_nodes": sorted(delete_nodes),
             "delete_meta": delete_meta,
             "renamed": sorted(renamed),
             "put_nodes": sorted(put_nodes),
-            "put_edges": sorted(put_edges),
+            "put_edges": put_edges,
             "put_meta": put_meta,
             "changes": self.changes,
             "receipts": list(self._receipts.values()),
         }
+
+    def _net_edges(self) -> tuple[list[EdgeRecord], list[int]]:
+        stored = {record.id: record for record in self.current.edges.values()}
+        put, kept = [], set()
+        for edge in self._edges.values():
+            if edge is not None:
+                record = edge.record
+                kept.add(record.id)
+                if record.id not in stored or stored[record.id].revision != record.revision:
+                    put.append(record)
+        touched = {record.id for triple, record in self.current.edges.items() if triple in self._edges}
+        return sorted(put), sorted(touched - kept)

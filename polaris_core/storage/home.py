@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from concurrent.futures import Future
 from typing import ParamSpec, TypeVar
 
 from polaris_core.errors import ForkedError, StoreClosedError
@@ -42,16 +43,18 @@ class Home:
             raise StoreClosedError("the event loop this graph was opened on has ended")
         return self._loop
 
-    async def call(self, function: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Call a function on the home loop, from whatever loop this is, and return what its answer comes to."""
+    def call(self, function: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> Awaitable[T]:
+        """Call a function on the home loop, from whatever loop this is; what is returned comes to what its answer comes to."""
         loop = self.loop
         if asyncio.get_running_loop() is loop:
-            return await function(*args, **kwargs)
+            return function(*args, **kwargs)
 
         async def at_home() -> T:
             return await function(*args, **kwargs)
 
-        call = asyncio.run_coroutine_threadsafe(at_home(), loop)
+        return self._brought(asyncio.run_coroutine_threadsafe(at_home(), loop), loop)
+
+    async def _brought(self, call: Future[T], loop: asyncio.AbstractEventLoop) -> T:
         answer = asyncio.wrap_future(call)
         try:
             while not answer.done():
