@@ -37,7 +37,7 @@ def kill(laboratory: Laboratory, scene: Scene, faults: Iterable[Fault], weakness
         assert trial.status in (0, -9), f"{fault}: ended with {trial.status}\n{laboratory.complaints()}"
         assert not trial.account.foreign, (fault, trial.account.foreign)
         try:
-            held = examine(trial.task.url, trial.account.possible(scene.before), epoch=scene.epoch)
+            held = examine(trial.task.url, trial.account, scene.before, epoch=scene.epoch)
         except FailedTrialError as error:
             raise FailedTrialError(f"{scene.backend}, {scene.name}, {fault}: {error}") from error
         killed += trial.status == -9

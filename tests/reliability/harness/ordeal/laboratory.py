@@ -19,7 +19,7 @@ from ordeal.history import AFTERWARDS, ContradictionError, State, frozen_time, o
 from ordeal.worker import Task
 from polaris_core import PolarisError, open_graph
 
-__all__ = ["Account", "FailedTrialError", "Laboratory", "Trial", "examine"]
+__all__ = ["Account", "FailedTrialError", "Findings", "Laboratory", "Trial", "examine"]
 
 
 class FailedTrialError(AssertionError):
@@ -82,6 +82,11 @@ class Account(NamedTuple):
             (*before, *(number for number, kept in zip(self.begun, chosen, strict=True) if kept))
             for chosen in product(*choices)
         ]
+
+    def prefixes(self, before: Sequence[int]) -> list[tuple[int, ...]]:
+        """Return the histories that the store may hold where acknowledged writes may be lost: the latest first."""
+        longest = (*before, *(number for number in self.begun if number in self.done | self.open))
+        return [longest[:length] for length in range(len(longest), -1, -1)]
 
 
 @attrs.frozen(kw_only=True)
@@ -160,15 +165,20 @@ class Laboratory:
         return Trial(task=task, status=status, account=Account.of(said), notes=said)
 
 
-async def _examine(url: str, possible: Sequence[tuple[int, ...]], epoch: str | None) -> tuple[int, ...]:
+class Findings(NamedTuple):
+    """Which history a store holds, and its epoch."""
+
+    held: tuple[int, ...]
+    epoch: str
+
+
+async def _examine(url: str, possible: Sequence[tuple[int, ...]]) -> Findings:
     try:
         async with open_graph(url, cache=None, options=frozen_time()) as graph:
             found, now = await observe(graph), (await graph.cursor()).epoch
             held = next((numbers for numbers in possible if state_after(numbers) == found), None)
             if held is None:
                 raise FailedTrialError(_difference(found, possible))
-            if epoch is not None and now != epoch:
-                raise FailedTrialError("a new epoch began although nothing was lost")
             survivor = max([AFTERWARDS, *(number + 1 for number in held)])
             await graph.commit(step(survivor))
         async with open_graph(url, cache=None, options=frozen_time(create=False)) as graph:
@@ -178,15 +188,28 @@ async def _examine(url: str, possible: Sequence[tuple[int, ...]], epoch: str | N
         raise FailedTrialError(f"it cannot be opened or written: {error!r}") from error
     except ContradictionError as error:
         raise FailedTrialError(f"it contradicts itself: {error}") from error
-    return held
+    return Findings(held, now)
 
 
-def examine(url: str, possible: Sequence[tuple[int, ...]], *, epoch: str | None = None) -> tuple[int, ...]:
-    """Open a store, and return which of the possible histories it holds, once it was written and opened again.
+def examine(
+    url: str, account: Account, before: Sequence[int] = (), *, epoch: str | None = None, lossy: bool = False
+) -> tuple[int, ...]:
+    """Open a store, and return which of the histories it may hold it holds, once it was written and opened again.
 
-    Raises `FailedTrialError` if it holds another one, does not open, or has begun another epoch than the one given.
+    It had taken the steps `before` and was of this `epoch`, if known, when the process began whose account this is. `lossy`
+    says that the latest of the acknowledged writes may be gone: then another epoch must have begun.
+
+    Raises `FailedTrialError` if it holds another history, does not open, or has begun a new epoch where nothing was lost.
     """
-    return asyncio.run(_examine(url, possible, epoch))
+    possible = account.prefixes(before) if lossy else account.possible(before)
+    held, now = asyncio.run(_examine(url, possible))
+    known = epoch or next(iter(account.epochs), None)
+    lost = not {*before, *account.done}.issubset(held)
+    if lost and now == known:
+        raise FailedTrialError("acknowledged writes are lost, and no new epoch says so")
+    if known and not lost and now != known and (before or account.done) and not lossy:
+        raise FailedTrialError("a new epoch began although nothing was lost")
+    return held
 
 
 def _difference(found: State, possible: Sequence[tuple[int, ...]]) -> str:

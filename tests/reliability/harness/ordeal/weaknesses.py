@@ -73,6 +73,29 @@ def _writes_one_commit_late() -> None:
     _instead(JournalFile, "size", size)
 
 
+def _does_not_sync_its_journal() -> None:
+    from polaris_json_fs.journal_file import JournalFile
+
+    _instead(
+        JournalFile,
+        "append",
+        lambda real: lambda self, frame, offset, *, sync: real(self, frame, offset, sync=False),
+    )
+
+
+def _does_not_sync_its_directories() -> None:
+    from polaris_json_fs import checkpoint, files, journal_file
+
+    for module in (checkpoint, files, journal_file):
+        _instead(module, "sync_directory", lambda real: lambda path: None)
+
+
+def _forgets_that_it_did_not_sync_its_journal() -> None:
+    from polaris_json_fs.counter import SharedCounter
+
+    _instead(SharedCounter, "note_unsynced", lambda real: lambda self: None)
+
+
 # --- of sqlite ----------------------------------------------------------------------------------------------------------
 
 
@@ -91,7 +114,27 @@ def _commits_in_two_parts() -> None:
     _instead(schema, "write_head", write_head)
 
 
+def _does_not_sync_its_log() -> None:
+    from polaris_sqlite import database_file
+
+    assert "synchronous = FULL" in database_file._SETTINGS
+    _instead(database_file, "_SETTINGS", lambda settings: (*settings, "synchronous = OFF"))
+
+
+def _forgets_that_it_did_not_sync_its_log() -> None:
+    from polaris_sqlite import power
+
+    _instead(power, "mark", lambda real: lambda database, now: None)
+
+
 WEAKNESSES: Mapping[str, Weakness] = {
+    "does not sync its journal": Weakness(backend="json", weaken=_does_not_sync_its_journal),
+    "does not sync its directories": Weakness(backend="json", weaken=_does_not_sync_its_directories),
+    "forgets that it did not sync its journal": Weakness(
+        backend="json", weaken=_forgets_that_it_did_not_sync_its_journal
+    ),
+    "forgets that it did not sync its log": Weakness(backend="sqlite", weaken=_forgets_that_it_did_not_sync_its_log),
+    "does not sync its log": Weakness(backend="sqlite", weaken=_does_not_sync_its_log),
     "overwrites its files": Weakness(backend="json", weaken=_overwrites_its_files),
     "writes one commit late": Weakness(backend="json", weaken=_writes_one_commit_late),
     "commits in two parts": Weakness(backend="sqlite", weaken=_commits_in_two_parts),
