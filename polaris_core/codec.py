@@ -53,6 +53,8 @@ _MANY_DIGITS_TEXT = re.compile(r"[0-9]{19}")
 _new = object.__new__
 _time = datetime.fromisoformat
 _dumps = orjson.dumps
+_set_key: Callable[[FrozenDict, str, Any], None] = dict.__setitem__  # of one that nobody else has yet
+_set_index: Callable[[FrozenList, int, Any], None] = list.__setitem__
 
 
 def _setters(cls: type) -> Iterator[Callable[[Any, Any], None]]:
@@ -106,19 +108,20 @@ def _integer(digits: str) -> int:
 
 def seal(value: Any) -> Any:
     """Return what `loads` returned, made immutable without checking it again."""
-    kind = type(value)
-    if kind is dict:
+    if type(value) is dict:
         if not value:
             return EMPTY
-        for item in value.values():
+        mapping = FrozenDict(value)
+        for key, item in value.items():
             if type(item) is dict or type(item) is list:
-                return FrozenDict({key: seal(child) for key, child in value.items()})
-        return FrozenDict(value)
-    if kind is list:
-        for item in value:
+                _set_key(mapping, key, seal(item))
+        return mapping
+    if type(value) is list:
+        array = FrozenList(value)
+        for index, item in enumerate(value):
             if type(item) is dict or type(item) is list:
-                return FrozenList([seal(child) for child in value])
-        return FrozenList(value)
+                _set_index(array, index, seal(item))
+        return array
     return value
 
 
