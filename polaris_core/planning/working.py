@@ -203,7 +203,7 @@ class Working:
                 put_meta.append(record)
             elif key in self.current.meta:
                 delete_meta.append(key)
-        put_edges, delete_edges = self._net_edges() if self._edges else ((), ())
+        put_edges, delete_edges = self._net_edges() if self._edges else ([], [])
         return {
             "delete_edges": delete_edges,
             "delete_nodes": sorted(delete_nodes),
