@@ -11,7 +11,7 @@ import asyncio
 import os
 import sqlite3
 import threading
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, nullcontext, suppress
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
@@ -29,7 +29,7 @@ from polaris_sqlite.failures import code_of, failures_of, of_sqlite
 from polaris_sqlite.wal_index import WalIndex
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator
 
     from polaris_sqlite.layout import Layout
 
@@ -56,7 +56,7 @@ class Database:
     ) -> None:
         self.location = location or path
         self.options = options
-        self._layout = layout
+        self.layout = layout
         self._file = DatabaseFile(os.path.realpath(path), self.location, layout, options)
         self._readers_wanted = readers
         self._lock = FileLock(f"{self._file.path}.lock", seconds=options.busy_seconds, location=self.location)
@@ -212,14 +212,34 @@ class Database:
     def reading(self) -> Iterator[sqlite3.Connection]:
         """A transaction that sees one committed state, inside a function that `run` calls."""
         database: sqlite3.Connection = self._here.database
+        with self.snapshot(database):
+            self._check_version(database)
+            yield database
+
+    @contextmanager
+    def snapshot(self, database: sqlite3.Connection) -> Iterator[None]:
+        """A transaction that sees one committed state, on a connection that the caller has."""
         self._may_read.wait(_RESTART_MILLISECONDS / 1000)
         with failures_of(self.location):
             database.execute("BEGIN")
             try:
-                self._check_version(database)
-                yield database
+                yield
             finally:
                 _undo(database)
+
+    @asynccontextmanager
+    async def aside(self) -> AsyncIterator[Connection]:
+        """Open one more connection, which reads and keeps nobody waiting, for work that takes long."""
+        if not self._readers:
+            raise StoreClosedError(f"{self.location} is not open")
+        connection = await Connection(self._open_reader, name="polaris-sqlite-aside")
+        try:
+            yield connection
+        except BaseException:
+            await connection.interrupt()
+            raise
+        finally:
+            await connection.close()
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
@@ -243,7 +263,7 @@ class Database:
         self._mind_the_log()
 
     def _check_version(self, database: sqlite3.Connection) -> None:
-        if self._layout.has_moved(database):
+        if self.layout.has_moved(database):
             raise StoreFormatError(
                 f"a newer release has changed {self.location} while it was open here: upgrade this one, and open it again",
                 location=self.location,

@@ -11,11 +11,16 @@ from polaris_core import StoreDamagedError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["checksum", "damaged", "fetch", "sealed"]
+__all__ = ["checksum", "damaged", "fetch", "form", "sealed"]
 
 Parameters: TypeAlias = tuple[Any, ...] | dict[str, Any]
 
 _FORMS = ["\n".join(["%s"] * columns) for columns in range(16)]
+
+
+def form(row: tuple[Any, ...]) -> str:
+    """Return the text of a row's columns whose checksum is stored with them."""
+    return _FORMS[len(row)] % row
 
 
 def checksum(row: tuple[Any, ...]) -> int:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from polaris_core import StoreFormatError
 from polaris_core.abc import FORMAT, Head
-from polaris_sqlite.integrity import checksum, fetch
+from polaris_sqlite.integrity import checksum, damaged, fetch
 from polaris_sqlite.layout import Layout
 
 if TYPE_CHECKING:
@@ -64,8 +64,10 @@ def fill(database: sqlite3.Connection, head: Head) -> None:
 
 def read_head(database: sqlite3.Connection) -> Head:
     """Return where the store stands; raises `StoreFormatError` when a newer release wrote it."""
-    (row,) = fetch(database, "the head of store", f"SELECT {_COLUMNS} FROM head")  # noqa: S608
-    head = Head._make(row)
+    rows = fetch(database, "the head of store", f"SELECT {_COLUMNS} FROM head")  # noqa: S608
+    if len(rows) != 1:
+        raise damaged("the head of the store")
+    head = Head._make(rows[0])
     if head.format > FORMAT:
         raise StoreFormatError(
             f"the graph is of format {head.format}, and this release knows up to {FORMAT}: upgrade it"

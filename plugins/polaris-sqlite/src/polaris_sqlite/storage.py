@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, TypeVar
 import attrs
 
 from polaris_core import InvalidLocationError
-from polaris_core.abc import BlockingSession, BlockingStorage, Head, Location, StorageOptions
+from polaris_core.abc import BlockingSession, BlockingStorage, Head, Location, Progress, StorageOptions, VerifyReport
 from polaris_sqlite import power, schema
 from polaris_sqlite.database import Database
 from polaris_sqlite.locating import path_of
 from polaris_sqlite.session import SqliteSession
+from polaris_sqlite.verification import verify
 
 if TYPE_CHECKING:
     import sqlite3
@@ -32,6 +33,8 @@ class SqliteStorage(BlockingStorage):
     A commit is one hop to the thread of the one connection that writes, a read one to that of a connection that reads.
     Raises `InvalidLocationError` for a location that is not a file or has options, since there are none.
     """
+
+    capabilities = frozenset({"verify"})
 
     def __init__(self, location: Location, options: StorageOptions) -> None:
         path = path_of(location)
@@ -69,6 +72,10 @@ class SqliteStorage(BlockingStorage):
     async def run(self, function: Callable[[], T], *, write: bool) -> T:
         """Run a function on the thread of a connection, in one hop."""
         return await self._file.run(function, write=write)
+
+    async def verify(self, progress: Progress | None = None) -> VerifyReport:
+        """Look for damage in everything that is stored, a part at a time, beside whoever reads and writes."""
+        return await verify(self._file, progress)
 
     def stamp(self) -> int | None:
         """Return a number that every commit by any process changes."""
