@@ -81,10 +81,12 @@ if TYPE_CHECKING:
     )
     from polaris_core.graph import (
         BlockingGraph,
+        BlockingView,
         Graph,
         Neighbor,
         Statistics,
         Transaction,
+        View,
         open_graph,
         open_graph_blocking,
     )
@@ -187,10 +189,12 @@ _HOMES = {
     "polaris_core.events": ("EventBus", "Subscription"),
     "polaris_core.graph": (
         "BlockingGraph",
+        "BlockingView",
         "Graph",
         "Neighbor",
         "Statistics",
         "Transaction",
+        "View",
         "open_graph",
         "open_graph_blocking",
     ),
@@ -231,6 +235,7 @@ __all__ = [
     "AlreadyExistsError",
     "Batch",
     "BlockingGraph",
+    "BlockingView",
     "Change",
     "Commit",
     "ConfigError",
@@ -322,6 +327,7 @@ __all__ = [
     "UpsertEdge",
     "UpsertNode",
     "ValidationError",
+    "View",
     "__version__",
     "from_json",
     "open_graph",

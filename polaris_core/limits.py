@@ -15,7 +15,8 @@ class Limits:
     write or delete. `batch_mutations`: mutations in one batch. `group_batches`, `group_records` and `group_bytes`: how many
     batches, records written or deleted, and bytes of bodies and changes travel together in one commit; a larger batch
     travels alone. `receipt_seconds`: how long an idempotency key is remembered. `page`: the most rows one call returns.
-    `scan`: the most records one page of a filtered scan looks at. `queued`: calls that may wait for the store at one time.
+    `scan`: the most records one page of a filtered scan looks at. `past_changes`: the most changes that a view of the past
+    takes back, and `past_bytes` how much of them it keeps in memory. `queued`: calls that may wait for the store at one time.
     """
 
     record_bytes: int = 1 << 20
@@ -28,4 +29,6 @@ class Limits:
     receipt_seconds: int = 7 * 24 * 3600
     page: int = 1_000
     scan: int = 1_000_000
+    past_changes: int = 1_000_000
+    past_bytes: int = 64 << 20
     queued: int = 100_000

@@ -225,7 +225,8 @@ class Change:
     `cursor` is the place after it; `commit` the number of the first change of its commit; `kind` one of `node.created`,
     `node.updated`, `node.renamed`, `node.deleted`, the same for `edge` without renaming, `meta.set`, `meta.deleted` and
     `event`. `data` holds the whole record under `record` for what was created or deleted, else `patch` and `undo`, the new
-    `version`, and under `previous` whose work the record was before: author, revision and time.
+    `version`. Under `previous` stands which change wrote the record before, its `revision`; where the rest of the record
+    does not say it, its author and time too.
     """
 
     cursor: Cursor

@@ -26,7 +26,7 @@ LAYERS = (
     ("errors", "limits", "values"),
     ("model",),
     ("mutations", "records", "query", "wire", "codec", "schema"),
-    ("planning",),
+    ("planning", "history"),
     ("config",),  # below abc: a command is given the settings
     ("abc",),
     ("registry",),

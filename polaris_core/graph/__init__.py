@@ -1,18 +1,22 @@
-"""The graph: verbs, transactions, and how one is opened."""
+"""The graph: verbs, transactions, views of the past, and how one is opened."""
 
-from polaris_core.graph.blocking import BlockingGraph, open_graph_blocking
+from polaris_core.graph.blocking import BlockingGraph, BlockingView, open_graph_blocking
 from polaris_core.graph.graph import Graph
 from polaris_core.graph.opening import Opening, open_graph
 from polaris_core.graph.questions import Neighbor, Statistics
 from polaris_core.graph.transaction import Transaction
+from polaris_core.graph.view import Moment, View
 
 __all__ = [
     "BlockingGraph",
+    "BlockingView",
     "Graph",
+    "Moment",
     "Neighbor",
     "Opening",
     "Statistics",
     "Transaction",
+    "View",
     "open_graph",
     "open_graph_blocking",
 ]

@@ -2,84 +2,39 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
-import threading
-from collections.abc import AsyncIterator, Awaitable, Coroutine, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from types import TracebackType
-from typing import Any, Literal, Self, TypeVar
+from typing import Literal, Self
 
 from polaris_core.abc.plugins import Plugins
 from polaris_core.abc.storage import StorageOptions
-from polaris_core.errors import ForkedError, PolarisError, StoreClosedError
+from polaris_core.errors import PolarisError
+from polaris_core.graph.blocking_reads import BlockingReads
 from polaris_core.graph.graph import Graph
+from polaris_core.graph.loop_thread import LoopThread
 from polaris_core.graph.opening import Opening, open_graph
-from polaris_core.graph.questions import Neighbor, Statistics
 from polaris_core.graph.reading import Where
+from polaris_core.graph.view import Moment
 from polaris_core.graph.writing import Attributes, Observations
 from polaris_core.limits import Limits
-from polaris_core.model import Change, Cursor, Edge, EdgeKey, Node, Observation, Path
+from polaris_core.model import Edge, Node, Observation, Path
 from polaris_core.mutations import Batch, Commit, Mutation
-from polaris_core.query import Page
-from polaris_core.records import Direction
 from polaris_core.values import EMPTY
 
-__all__ = ["BlockingGraph", "open_graph_blocking"]
-
-T = TypeVar("T")
+__all__ = ["BlockingGraph", "BlockingView", "open_graph_blocking"]
 
 
-class _LoopThread:
-    """An event loop that runs in a daemon thread until it is stopped."""
-
-    def __init__(self) -> None:
-        self.loop = asyncio.new_event_loop()
-        self._process = os.getpid()
-        self._thread = threading.Thread(target=self.loop.run_forever, name="polaris-graph", daemon=True)
-        self._thread.start()
-
-    @property
-    def lives(self) -> bool:
-        """Whether the loop runs: not once it is stopped, and not in a forked child, which has no such thread."""
-        return not (self.loop.is_closed() or self._forked)
-
-    @property
-    def _forked(self) -> bool:
-        return os.getpid() != self._process
-
-    def call(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        """Run a coroutine there and wait for it; an interrupt cancels it."""
-        if self._forked:
-            coroutine.close()
-            raise ForkedError("the process forked after this graph was opened; open it again in the child")
-        if self.loop.is_closed():
-            coroutine.close()
-            raise StoreClosedError("the graph is closed")
-        future = asyncio.run_coroutine_threadsafe(coroutine, self.loop)
-        try:
-            return future.result()
-        except BaseException:
-            future.cancel()
-            raise
-
-    def stop(self) -> None:
-        """End the loop and its thread."""
-        if self.lives:
-            self.loop.call_soon_threadsafe(self.loop.stop)
-            self._thread.join()
-            self.loop.close()
+class BlockingView(BlockingReads):
+    """A `View` whose verbs wait for their answers."""
 
 
-class BlockingGraph:
+class BlockingGraph(BlockingReads):
     """A `Graph` whose verbs wait for their answers. Any number of threads may call it at one time; they travel together."""
 
-    def __init__(self, opening: Opening) -> None:
-        self._thread = _LoopThread()
-        try:
-            self._graph: Graph = self._thread.call(_awaited(opening))
-        except BaseException:
-            self._thread.stop()
-            raise
+    def __init__(self, thread: LoopThread, graph: Graph) -> None:
+        super().__init__(thread, graph)
+        self._graph = graph
 
     def __enter__(self) -> Self:
         return self
@@ -96,19 +51,6 @@ class BlockingGraph:
                 self._thread.call(self._graph.close())
         finally:
             self._thread.stop()
-
-    def _call(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        return self._thread.call(coroutine)
-
-    def _stream(self, items: AsyncIterator[T]) -> Iterator[T]:
-        async def following() -> tuple[T] | None:
-            try:
-                return (await anext(items),)
-            except StopAsyncIteration:
-                return None
-
-        while (item := self._thread.call(following())) is not None:
-            yield item[0]
 
     def create_node(
         self, name: str, type: str = "node", attributes: Attributes = EMPTY, observations: Observations = ()
@@ -155,39 +97,6 @@ class BlockingGraph:
         """As `Graph.delete_node`."""
         return self._call(self._graph.delete_node(name, detach=detach, missing_ok=missing_ok))
 
-    def get_node(self, name: str) -> Node:
-        """As `Graph.get_node`."""
-        return self._call(self._graph.get_node(name))
-
-    def get_nodes(self, names: Iterable[str]) -> dict[str, Node]:
-        """As `Graph.get_nodes`."""
-        return self._call(self._graph.get_nodes(names))
-
-    def find_nodes(
-        self,
-        *,
-        type: str | None = None,
-        prefix: str | None = None,
-        where: Where | None = None,
-        text: str | None = None,
-        limit: int = 100,
-        cursor: str | None = None,
-    ) -> Page[Node]:
-        """As `Graph.find_nodes`."""
-        return self._call(
-            self._graph.find_nodes(type=type, prefix=prefix, where=where, text=text, limit=limit, cursor=cursor)
-        )
-
-    def all_nodes(
-        self, *, type: str | None = None, prefix: str | None = None, where: Where | None = None, text: str | None = None
-    ) -> Iterator[Node]:
-        """As `Graph.all_nodes`."""
-        return self._stream(self._graph.all_nodes(type=type, prefix=prefix, where=where, text=text))
-
-    def names(self, after: str = "", limit: int = 100) -> tuple[str, ...]:
-        """As `Graph.names`."""
-        return self._call(self._graph.names(after, limit))
-
     def create_edge(self, source: str, type: str, target: str, attributes: Attributes = EMPTY) -> Edge:
         """As `Graph.create_edge`."""
         return self._call(self._graph.create_edge(source, type, target, attributes))
@@ -210,39 +119,16 @@ class BlockingGraph:
         """As `Graph.delete_edge`."""
         return self._call(self._graph.delete_edge(source, type, target, missing_ok=missing_ok))
 
-    def get_edge(self, source: str, type: str, target: str) -> Edge:
-        """As `Graph.get_edge`."""
-        return self._call(self._graph.get_edge(source, type, target))
+    def at(self, moment: Moment) -> BlockingView:
+        """As `Graph.at`."""
+        return BlockingView(self._thread, self._graph.at(moment))
 
-    def get_edges(self, keys: Iterable[tuple[str, str, str]]) -> dict[EdgeKey, Edge]:
-        """As `Graph.get_edges`."""
-        return self._call(self._graph.get_edges(keys))
-
-    def find_edges(
-        self, *, type: str | None = None, where: Where | None = None, limit: int = 100, cursor: str | None = None
-    ) -> Page[Edge]:
-        """As `Graph.find_edges`."""
-        return self._call(self._graph.find_edges(type=type, where=where, limit=limit, cursor=cursor))
-
-    def all_edges(self, *, type: str | None = None, where: Where | None = None) -> Iterator[Edge]:
-        """As `Graph.all_edges`."""
-        return self._stream(self._graph.all_edges(type=type, where=where))
-
-    def neighbors(
-        self,
-        name: str,
-        *,
-        direction: Direction = "both",
-        types: Iterable[str] | None = None,
-        limit: int = 100,
-        cursor: str | None = None,
-    ) -> Page[Neighbor]:
-        """As `Graph.neighbors`."""
-        return self._call(self._graph.neighbors(name, direction=direction, types=types, limit=limit, cursor=cursor))
-
-    def statistics(self) -> Statistics:
-        """As `Graph.statistics`."""
-        return self._call(self._graph.statistics())
+    @contextmanager
+    def snapshot(self) -> Iterator[BlockingView]:
+        """As `Graph.snapshot`."""
+        snapshot = self._graph.snapshot()
+        view = self._call(snapshot.__aenter__())
+        yield BlockingView(self._thread, view)
 
     def commit(self, batch: Batch | Mutation | Sequence[Mutation]) -> Commit:
         """As `Graph.commit`."""
@@ -251,18 +137,6 @@ class BlockingGraph:
     def apply(self, batches: Sequence[Batch]) -> list[Commit | PolarisError]:
         """As `Graph.apply`."""
         return self._call(self._graph.apply(batches))
-
-    def cursor(self) -> Cursor:
-        """As `Graph.cursor`."""
-        return self._call(self._graph.cursor())
-
-    def changes(self, after: Cursor | str | None = None, limit: int = 1000) -> tuple[Change, ...]:
-        """As `Graph.changes`."""
-        return self._call(self._graph.changes(after, limit))
-
-
-async def _awaited(opening: Awaitable[T]) -> T:
-    return await opening
 
 
 def open_graph_blocking(
@@ -278,16 +152,24 @@ def open_graph_blocking(
     plugins: Plugins | None = None,
 ) -> BlockingGraph:
     """Open a graph as `open_graph` does, for code without async: use it in a `with` block, or close it."""
-    return BlockingGraph(
-        open_graph(
-            url,
-            cache=cache,
-            create=create,
-            read_only=read_only,
-            durability=durability,
-            busy_seconds=busy_seconds,
-            limits=limits,
-            options=options,
-            plugins=plugins,
-        )
+    opening = open_graph(
+        url,
+        cache=cache,
+        create=create,
+        read_only=read_only,
+        durability=durability,
+        busy_seconds=busy_seconds,
+        limits=limits,
+        options=options,
+        plugins=plugins,
     )
+    thread = LoopThread()
+    try:
+        return BlockingGraph(thread, thread.call(_opened(opening)))
+    except BaseException:
+        thread.stop()
+        raise
+
+
+async def _opened(opening: Opening) -> Graph:
+    return await opening

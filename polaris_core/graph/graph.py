@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from types import TracebackType
-from typing import Self, TypeVar, cast
+from typing import Self, TypeVar
 
-from polaris_core.errors import InvalidCursorError, NodeNotFoundError, PolarisError
-from polaris_core.graph.names import near_names
-from polaris_core.graph.questions import Changes, Question, cursor_of
+from polaris_core.errors import NodeNotFoundError, PolarisError
+from polaris_core.graph.committed import Committed
 from polaris_core.graph.transaction import Transaction, transact
+from polaris_core.graph.view import Moment, View, view_of_now
 from polaris_core.graph.writing import Verbs
 from polaris_core.limits import Limits
-from polaris_core.model import Change, Cursor, Node
+from polaris_core.model import Node
 from polaris_core.mutations import Batch, Commit, Mutation, Result
-from polaris_core.records import Session
+from polaris_core.records import Program
 from polaris_core.storage import StorageService
 
 __all__ = ["Graph"]
@@ -23,7 +23,7 @@ __all__ = ["Graph"]
 T = TypeVar("T")
 
 
-class Graph(Verbs):
+class Graph(Committed, Verbs):
     """One graph of one store. Every call sees one committed state; every verb that writes is one durable commit.
 
     Its calls may come from any event loop and any thread. `async with` closes it at the end.
@@ -45,11 +45,8 @@ class Graph(Verbs):
         """Refuse new calls, finish what was accepted and close the store."""
         await self.service.close()
 
-    async def _ask(self, question: Question[T]) -> T:
-        try:
-            return await self.service.read(question)
-        except NodeNotFoundError as error:
-            raise await self._explained(error) from None
+    async def _read(self, program: Program[T]) -> T:
+        return await self.service.read(program)
 
     async def _node(self, name: str) -> Node | None:
         return await self.service.get_node(name)
@@ -59,18 +56,6 @@ class Graph(Verbs):
             return (await self.service.commit(Batch((mutation,)))).results[0]
         except NodeNotFoundError as error:
             raise await self._explained(error) from None
-
-    async def _explained(self, error: NodeNotFoundError) -> NodeNotFoundError:
-        """Add names that look alike, looked up outside any commit."""
-        name = error.key
-        if not error.near and isinstance(name, str):
-
-            async def program(session: Session) -> tuple[str, ...]:
-                return await near_names(session, name)
-
-            error = error.fresh()
-            error.near = await self.service.read(program)
-        return error
 
     # --- batches and transactions ---------------------------------------------------------------------------------
 
@@ -112,22 +97,18 @@ class Graph(Verbs):
         """
         return await transact(lambda: Transaction(self.service, author=author, validate=validate), function, attempts)
 
-    # --- history --------------------------------------------------------------------------------------------------
+    # --- the past -------------------------------------------------------------------------------------------------
 
-    async def cursor(self) -> Cursor:
-        """Return the place in history where the graph stands now."""
+    def at(self, moment: Moment) -> View:
+        """Return the graph as it was after a change, at a cursor, or after the last commit at or before an aware time.
 
-        async def program(session: Session) -> Cursor:
-            return cursor_of(await session.head())
-
-        return await self.service.read(program)
-
-    async def changes(self, after: Cursor | str | None = None, limit: int = 1_000) -> tuple[Change, ...]:
-        """Return changes in commit order, those after a cursor; the last one's `cursor` asks for more.
-
-        Raises `HistoryReplacedError` for a cursor of another history, `HistoryTrimmedError` for one that lies before what is kept.
+        A number or cursor inside a commit means the commit's end. The view only reads. Its first read finds the place, and
+        raises `HistoryTrimmedError` where the feed is no longer kept from there on, `HistoryReplacedError` for a cursor of
+        another history and `InvalidValueError` for a change that has not happened.
         """
-        place = Cursor.parse(after) if isinstance(after, str) else after
-        if place is not None and not isinstance(cast("object", place), Cursor):
-            raise InvalidCursorError(f"a place in history is a cursor or its text, not {type(after).__name__}")
-        return await self._ask(Changes(place, self._page(limit)))
+        return View(self.service, moment)
+
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[View]:
+        """Read, inside the block, the one state that is committed where it begins, whatever is committed meanwhile."""
+        yield await view_of_now(self.service)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Sequence
-from heapq import merge
+from collections.abc import Sequence
 from itertools import islice
 from typing import Any, Literal
 
+from polaris_core.history import merged_keys
 from polaris_core.records import (
     ChangeRecord,
     CommitPlan,
@@ -98,28 +98,16 @@ class Overlay:
 
     async def keys(self, kind: KeyKind, after: str, limit: int) -> Sequence[str]:
         """Return names and keys as they will be."""
-        if kind == "node":
-            return await self._merged(kind, after, limit, self._ids, self._kept_names)
-        if kind == "meta":
-            gone = set(self._plan.delete_meta)
-            written = {record.key for record in self._plan.put_meta}
-            return await self._merged(kind, after, limit, written, lambda page: _others(page, gone | written))
-        return await self._session.keys(kind, after, limit)
+        if kind == "receipt":
+            return await self._session.keys(kind, after, limit)
+        written = self._ids if kind == "node" else {record.key for record in self._plan.put_meta}
+        kept = self._kept_names if kind == "node" else self._kept_meta
+        added = sorted(key for key in written if key > after)
+        return await merged_keys(self._session, kind, after, limit, kept, added)
 
-    async def _merged(
-        self,
-        kind: KeyKind,
-        after: str,
-        limit: int,
-        written: Collection[str],
-        kept: Callable[[Sequence[str]], Awaitable[list[str]]],
-    ) -> list[str]:
-        keys: list[str] = []
-        at = after
-        while len(keys) < limit and (page := await self._session.keys(kind, at, limit)):
-            keys.extend(await kept(page))
-            at = page[-1]
-        return list(islice(merge(keys, sorted(key for key in written if key > after)), limit))
+    async def _kept_meta(self, page: Sequence[str]) -> list[str]:
+        gone = {*self._plan.delete_meta, *(record.key for record in self._plan.put_meta)}
+        return [key for key in page if key not in gone]
 
     async def _kept_names(self, page: Sequence[str]) -> list[str]:
         return [
@@ -153,7 +141,3 @@ class Overlay:
             nodes - len(self._no_nodes) + sum(id >= first for id in self._nodes),
             edges - len(self._no_edges) + sum(id >= first for id in self._edges),
         )
-
-
-async def _others(page: Sequence[str], hidden: Collection[str]) -> list[str]:
-    return [key for key in page if key not in hidden]

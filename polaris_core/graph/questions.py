@@ -9,11 +9,12 @@ from typing import Generic, TypeVar
 import attrs
 
 from polaris_core.codec import decode_change, decode_edge, decode_node
-from polaris_core.errors import HistoryReplacedError, HistoryTrimmedError, NodeNotFoundError
+from polaris_core.errors import NodeNotFoundError
+from polaris_core.history import check_kept, cursor_of
 from polaris_core.model import Change, Cursor, Edge, EdgeKey, Node
 from polaris_core.mutations import Expect, ExpectLinks, ExpectRevision, ExpectUnchanged
 from polaris_core.query import EdgeFilter, NodeFilter, Page, cursor_after, cursor_text
-from polaris_core.records import Direction, EdgeRecord, Head, Link, Session
+from polaris_core.records import Direction, EdgeRecord, Link, Session
 
 __all__ = [
     "Changes",
@@ -24,20 +25,15 @@ __all__ = [
     "Neighbor",
     "Neighbors",
     "Nodes",
+    "Place",
     "Question",
     "Statistics",
     "Stats",
-    "cursor_of",
 ]
 
 T = TypeVar("T")
 
 _CHUNK = 2_000
-
-
-def cursor_of(head: Head) -> Cursor:
-    """Return the place in history a head stands at."""
-    return Cursor(head.store, head.epoch, head.seq)
 
 
 class Question(ABC, Generic[T]):
@@ -283,6 +279,15 @@ class Stats(Question[Statistics]):
 
 
 @attrs.frozen
+class Place(Question[Cursor]):
+    """Where in history the state that is read stands."""
+
+    async def __call__(self, session: Session) -> Cursor:
+        """Return a cursor."""
+        return cursor_of(await session.head())
+
+
+@attrs.frozen
 class Changes(Question[tuple[Change, ...]]):
     """The changes after a place in history, in order; None starts at the oldest change that is kept."""
 
@@ -293,11 +298,5 @@ class Changes(Question[tuple[Change, ...]]):
         """Return changes; raises `HistoryReplacedError` or `HistoryTrimmedError` where the place is no more."""
         head = await session.head()
         start = self.after or Cursor(head.store, head.epoch, head.floor)
-        if (start.store, start.epoch) != (head.store, head.epoch) or start.seq > head.seq:
-            raise HistoryReplacedError(
-                f"the history that {start} belongs to was replaced; read the graph again from the beginning",
-                cursor=start,
-            )
-        if start.seq < head.floor:
-            raise HistoryTrimmedError(f"changes up to {head.floor} were trimmed", cursor=start, floor=head.floor)
+        check_kept(start, head)
         return tuple(decode_change(record, head) for record in await session.changes(start.seq, self.limit, None))

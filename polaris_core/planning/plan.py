@@ -312,7 +312,8 @@ class _Decision:
             self._remove_edge(edge)
         self._count()
         self.working.delete_node(id)
-        self._change("node.deleted", id, mutation.name, {"type": state.node.type, "record": state.record.body})
+        gone = {"type": state.node.type, "record": state.record.body, "previous": {"revision": state.record.revision}}
+        self._change("node.deleted", id, mutation.name, gone)
         return Result("deleted", mutation.name, id, self.working.seq)
 
     def _store_node(self, id: int, node: Node, revision: int) -> NodeState:
@@ -383,7 +384,8 @@ class _Decision:
         key = EdgeKey(self.working.name(record.source), record.type, self.working.name(record.target))
         self._count()
         self.working.delete_edge((record.source, record.type, record.target), self.working.seq + 1)
-        self._change("edge.deleted", record.id, key, {"record": record.body}, record.source, record.target)
+        gone = {"record": record.body, "previous": {"revision": record.revision}}
+        self._change("edge.deleted", record.id, key, gone, record.source, record.target)
 
     def _meta(self, mutation: SetMeta | DeleteMeta) -> Result:
         before = self.working.meta(mutation.key)
@@ -398,6 +400,8 @@ class _Decision:
             data: dict[str, Any] = {"patch": {"value": mutation.value}, "undo": {"value": loads(before.body)}}
         else:
             data = {"record": before.body if before else body}
+        if before:
+            data["previous"] = {"revision": before.revision}
         self._change("meta.deleted" if body is None else "meta.set", 0, mutation.key, data)
         return Result("deleted" if body is None else "updated" if before else "created", mutation.key, 0, revision)
 

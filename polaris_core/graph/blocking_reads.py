@@ -1,0 +1,114 @@
+"""The verbs that read, without async: each waits for the answer of the verb of the same name."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator
+from typing import Any, TypeVar
+
+from polaris_core.graph.committed import Committed
+from polaris_core.graph.loop_thread import LoopThread
+from polaris_core.graph.questions import Neighbor, Statistics
+from polaris_core.graph.reading import Where
+from polaris_core.model import Change, Cursor, Edge, EdgeKey, Node
+from polaris_core.query import Page
+from polaris_core.records import Direction
+
+__all__ = ["BlockingReads"]
+
+T = TypeVar("T")
+
+
+class BlockingReads:
+    """What `BlockingGraph` and `BlockingView` share: the verbs of `Committed`, run on an event loop in another thread."""
+
+    def __init__(self, thread: LoopThread, state: Committed) -> None:
+        self._thread = thread
+        self._state = state
+
+    def _call(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        return self._thread.call(coroutine)
+
+    def _stream(self, items: AsyncIterator[T]) -> Iterator[T]:
+        async def following() -> tuple[T] | None:
+            try:
+                return (await anext(items),)
+            except StopAsyncIteration:
+                return None
+
+        while (item := self._thread.call(following())) is not None:
+            yield item[0]
+
+    def get_node(self, name: str) -> Node:
+        """As `Graph.get_node`."""
+        return self._call(self._state.get_node(name))
+
+    def get_nodes(self, names: Iterable[str]) -> dict[str, Node]:
+        """As `Graph.get_nodes`."""
+        return self._call(self._state.get_nodes(names))
+
+    def find_nodes(
+        self,
+        *,
+        type: str | None = None,
+        prefix: str | None = None,
+        where: Where | None = None,
+        text: str | None = None,
+        limit: int = 100,
+        cursor: str | None = None,
+    ) -> Page[Node]:
+        """As `Graph.find_nodes`."""
+        return self._call(
+            self._state.find_nodes(type=type, prefix=prefix, where=where, text=text, limit=limit, cursor=cursor)
+        )
+
+    def all_nodes(
+        self, *, type: str | None = None, prefix: str | None = None, where: Where | None = None, text: str | None = None
+    ) -> Iterator[Node]:
+        """As `Graph.all_nodes`."""
+        return self._stream(self._state.all_nodes(type=type, prefix=prefix, where=where, text=text))
+
+    def names(self, after: str = "", limit: int = 100) -> tuple[str, ...]:
+        """As `Graph.names`."""
+        return self._call(self._state.names(after, limit))
+
+    def get_edge(self, source: str, type: str, target: str) -> Edge:
+        """As `Graph.get_edge`."""
+        return self._call(self._state.get_edge(source, type, target))
+
+    def get_edges(self, keys: Iterable[tuple[str, str, str]]) -> dict[EdgeKey, Edge]:
+        """As `Graph.get_edges`."""
+        return self._call(self._state.get_edges(keys))
+
+    def find_edges(
+        self, *, type: str | None = None, where: Where | None = None, limit: int = 100, cursor: str | None = None
+    ) -> Page[Edge]:
+        """As `Graph.find_edges`."""
+        return self._call(self._state.find_edges(type=type, where=where, limit=limit, cursor=cursor))
+
+    def all_edges(self, *, type: str | None = None, where: Where | None = None) -> Iterator[Edge]:
+        """As `Graph.all_edges`."""
+        return self._stream(self._state.all_edges(type=type, where=where))
+
+    def neighbors(
+        self,
+        name: str,
+        *,
+        direction: Direction = "both",
+        types: Iterable[str] | None = None,
+        limit: int = 100,
+        cursor: str | None = None,
+    ) -> Page[Neighbor]:
+        """As `Graph.neighbors`."""
+        return self._call(self._state.neighbors(name, direction=direction, types=types, limit=limit, cursor=cursor))
+
+    def statistics(self) -> Statistics:
+        """As `Graph.statistics`."""
+        return self._call(self._state.statistics())
+
+    def cursor(self) -> Cursor:
+        """As `Graph.cursor`."""
+        return self._call(self._state.cursor())
+
+    def changes(self, after: Cursor | str | None = None, limit: int = 1000) -> tuple[Change, ...]:
+        """As `Graph.changes`."""
+        return self._call(self._state.changes(after, limit))
