@@ -47,7 +47,7 @@ def interposer(scratch: Path) -> Path:
         pytest.skip(str(error))
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def laboratory(scratch: Path, interposer: Path) -> Iterator[Laboratory]:
     """Processes whose every call can be counted, broken and recorded."""
     folder = Path(tempfile.mkdtemp(dir=scratch))

@@ -69,9 +69,10 @@ def finish(directory: Path, location: str) -> Manifest | None:
     parents = set()
     for path, entry in after.files.items():
         new = directory / (path + NEW)
-        if known.get(path) != entry and new.exists():
-            new.replace(directory / path)
-            parents.add(new.parent)
+        if known.get(path) != entry:
+            if new.exists():
+                new.replace(directory / path)
+            parents.add(new.parent)  # whoever gave a file its name may have died before that was on the disk
     for path in known.keys() - after.files.keys():
         (directory / path).unlink(missing_ok=True)
         parents.add((directory / path).parent)

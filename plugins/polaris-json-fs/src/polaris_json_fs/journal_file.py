@@ -91,8 +91,13 @@ class JournalFile:
             os.fsync(self._descriptor)
 
     def sync(self) -> None:
-        """Wait until everything in the file, and its name, is on the disk."""
+        """Wait until everything in the file, and its name, is on the disk.
+
+        It is written again first: whoever wrote it may have been told that a sync failed, and the system says that once and
+        takes what it lost for written.
+        """
         if self.exists():
+            write_all(self._descriptor, self.read(0, self.size()), 0)
             os.fdatasync(self._descriptor)
             self._sync_name()
 

@@ -155,7 +155,7 @@ class Database:
 
     def _finish(self, database: sqlite3.Connection) -> None:
         try:
-            with self._lock, failures_of(self.location):
+            with failures_of(self.location), self._lock:
                 database.execute(f"PRAGMA busy_timeout = {_RESTART_MILLISECONDS:d}").fetchall()
                 busy, _, _ = database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
                 if not busy:
@@ -310,7 +310,7 @@ class Database:
     def _checkpoint(self, database: sqlite3.Connection) -> None:
         self._checkpoint_due = False
         try:
-            with self._lock, failures_of(self.location):
+            with failures_of(self.location), self._lock:
                 database.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
                 if self._index is not None and self._index.frames()[0] >= _RESTART_PAGES:
                     self._restart_log(database)

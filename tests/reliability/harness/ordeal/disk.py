@@ -18,7 +18,7 @@ from typing import NamedTuple, TypeAlias
 from ordeal.backends import VOLATILE
 from ordeal.interposer import Event, Kind
 
-__all__ = ["Cut", "Disk", "Tree", "cuts", "put_down"]
+__all__ = ["Cut", "Disk", "Tree", "cuts", "put_down", "remains"]
 
 SECTOR = 512
 _MAPPED_KEPT = 4  # of the images of a mapped file that may be on the disk, the latest
@@ -316,3 +316,10 @@ def put_down(tree: Tree, folder: Path) -> None:
         else:
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(content)
+
+
+def remains(disk: Disk, events: Iterable[Event]) -> Tree:
+    """Return what is on the disk for certain after events."""
+    for event in events:
+        disk.take(event)
+    return disk.tree((), _none)

@@ -237,7 +237,12 @@ int ftruncate(int fd, off_t size) { CALL_ON_FILE(TRUNCATE, syscall(SYS_ftruncate
 int ftruncate64(int fd, off_t size) { CALL_ON_FILE(TRUNCATE, syscall(SYS_ftruncate, fd, size), RECORD(TRUNCATE, size)) }
 int fsync(int fd) { CALL_ON_FILE(SYNC, syscall(SYS_fsync, fd), RECORD(SYNC, 0)) }
 int fdatasync(int fd) { CALL_ON_FILE(SYNC, syscall(SYS_fdatasync, fd), RECORD(SYNC, 0)) }
-int flock(int fd, int operation) { CALL_ON_FILE(LOCK, syscall(SYS_flock, fd, operation), (void)0) }
+
+/* The kernel refuses no unlocking, so neither do we. */
+int flock(int fd, int operation) {
+    if (operation & LOCK_UN) return (int)syscall(SYS_flock, fd, operation);
+    CALL_ON_FILE(LOCK, syscall(SYS_flock, fd, operation), (void)0)
+}
 
 static ssize_t read_any(int fd, void *data, size_t size, off_t offset, int positioned) {
     int failure = 0;

@@ -5,9 +5,12 @@ Each is made out of a real backend by changing what it does in the process that 
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext, suppress
 from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import attrs
@@ -96,6 +99,29 @@ def _forgets_that_it_did_not_sync_its_journal() -> None:
     _instead(SharedCounter, "note_unsynced", lambda real: lambda self: None)
 
 
+def _takes_a_full_disk_for_success() -> None:
+    from polaris_json_fs.journal_file import JournalFile
+
+    def append(real: Any) -> Any:
+        def hopeful(self: JournalFile, frame: bytes, offset: int, *, sync: bool) -> None:
+            with suppress(OSError):
+                real(self, frame, offset, sync=sync)
+
+        return hopeful
+
+    _instead(JournalFile, "append", append)
+
+
+def _takes_a_failed_sync_for_success() -> None:
+    from polaris_json_fs import journal_file
+
+    def fdatasync(descriptor: int) -> None:
+        with suppress(OSError):
+            os.fdatasync(descriptor)
+
+    _instead(journal_file, "os", lambda real: SimpleNamespace(**{**vars(real), "fdatasync": fdatasync}))
+
+
 # --- of sqlite ----------------------------------------------------------------------------------------------------------
 
 
@@ -127,7 +153,16 @@ def _forgets_that_it_did_not_sync_its_log() -> None:
     _instead(power, "mark", lambda real: lambda database, now: None)
 
 
+def _answers_with_what_the_system_said() -> None:
+    from polaris_sqlite import database
+
+    _instead(database, "failures_of", lambda real: lambda location: nullcontext())
+
+
 WEAKNESSES: Mapping[str, Weakness] = {
+    "takes a full disk for success": Weakness(backend="json", weaken=_takes_a_full_disk_for_success),
+    "takes a failed sync for success": Weakness(backend="json", weaken=_takes_a_failed_sync_for_success),
+    "answers with what the system said": Weakness(backend="sqlite", weaken=_answers_with_what_the_system_said),
     "does not sync its journal": Weakness(backend="json", weaken=_does_not_sync_its_journal),
     "does not sync its directories": Weakness(backend="json", weaken=_does_not_sync_its_directories),
     "forgets that it did not sync its journal": Weakness(
