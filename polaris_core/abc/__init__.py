@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pluggy
 
-    from polaris_core.abc.cache import Cache, CacheOptions, CacheSpec, CacheStatistics
+    from polaris_core.abc.cache import Cache, CacheCodec, CacheOptions, CacheSpec, CacheStatistics, Departure
     from polaris_core.abc.capabilities import Backup, Finding, Progress, SalvageReport, Verify, VerifyReport
     from polaris_core.abc.commands import CommandContext, CommandSpec
     from polaris_core.abc.events import Event, EventLog, EventStoreSpec
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     hookimpl: pluggy.HookimplMarker = pluggy.HookimplMarker("polaris_core")
 
 _HOMES = {
-    "polaris_core.abc.cache": ("Cache", "CacheOptions", "CacheSpec", "CacheStatistics"),
+    "polaris_core.abc.cache": ("Cache", "CacheCodec", "CacheOptions", "CacheSpec", "CacheStatistics", "Departure"),
     "polaris_core.abc.capabilities": ("Backup", "Finding", "Progress", "SalvageReport", "Verify", "VerifyReport"),
     "polaris_core.abc.commands": ("CommandContext", "CommandSpec"),
     "polaris_core.abc.events": ("Event", "EventLog", "EventStoreSpec"),
@@ -93,6 +93,7 @@ __all__ = [
     "BlockingSession",
     "BlockingStorage",
     "Cache",
+    "CacheCodec",
     "CacheOptions",
     "CacheSpec",
     "CacheStatistics",
@@ -100,6 +101,7 @@ __all__ = [
     "CommandContext",
     "CommandSpec",
     "CommitPlan",
+    "Departure",
     "Direction",
     "EdgeRecord",
     "EdgeRef",
