@@ -39,6 +39,7 @@ T = TypeVar("T")
 
 CHECKPOINT_PAGES = 1_000
 """How many pages of the log wait before they are copied back; a longer log makes every commit slower."""
+_PAGES_AT_ONCE = 1_000
 _RESTART_PAGES = 4 * CHECKPOINT_PAGES
 _RESTART_MILLISECONDS = 100
 
@@ -69,6 +70,11 @@ class Database:
         self._checkpoint_due = False
         self._may_read = threading.Event()
         self._may_read.set()
+
+    @property
+    def path(self) -> str:
+        """The file's own path, free of symbolic links."""
+        return self._file.path
 
     # --- opening --------------------------------------------------------------------------------------------------
 
@@ -110,8 +116,7 @@ class Database:
                     database.execute("BEGIN" if self.options.read_only else "BEGIN IMMEDIATE")
                     begun.append(begin(database))
                     database.execute("COMMIT")
-                    if self.options.durability == "process":
-                        database.execute("PRAGMA synchronous = NORMAL")
+                    self._set_durability(database)
                     self._index = WalIndex(self._file.path)
                     if self._index.stamp() is None and not self.options.read_only:
                         # Nothing tells how long the log is, so SQLite minds it, in the commits and under their lock.
@@ -259,8 +264,37 @@ class Database:
             except BaseException:
                 _undo(database)
                 raise
-            self._commit(database)
+            self._commit(database, partial(database.execute, "COMMIT"))
         self._mind_the_log()
+
+    def replace(
+        self,
+        source: sqlite3.Connection,
+        prepare: Callable[[sqlite3.Connection], T],
+        told: Callable[[int, int, int], object],
+    ) -> T:
+        """Replace everything by what another database holds, in one durable commit, inside a function that `run` calls.
+
+        `prepare` sees the present state, which does not change any more, and may still write to `source`; what it returns is
+        returned. `told` is what `sqlite3.Connection.backup` tells; what it raises leaves everything as it was.
+        """
+        database: sqlite3.Connection = self._here.database
+        with failures_of(self.location), self._lock:
+            _undo(database)
+            self._settle(database)
+            self._check_version(database)
+            result = prepare(database)
+            database.execute("PRAGMA synchronous = FULL")
+            try:
+                self._commit(database, partial(source.backup, database, pages=_PAGES_AT_ONCE, progress=told))
+            finally:
+                self._set_durability(database)
+        self._mind_the_log()
+        return result
+
+    def _set_durability(self, database: sqlite3.Connection) -> None:
+        if self.options.durability == "process":
+            database.execute("PRAGMA synchronous = NORMAL")
 
     def _check_version(self, database: sqlite3.Connection) -> None:
         if self.layout.has_moved(database):
@@ -269,9 +303,9 @@ class Database:
                 location=self.location,
             )
 
-    def _commit(self, database: sqlite3.Connection) -> None:
+    def _commit(self, database: sqlite3.Connection, commit: Callable[[], object]) -> None:
         try:
-            database.execute("COMMIT")
+            commit()
         except sqlite3.Error as error:
             _undo(database)
             if code_of(error) in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY):

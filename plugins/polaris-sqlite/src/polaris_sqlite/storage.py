@@ -11,6 +11,7 @@ import attrs
 from polaris_core import InvalidLocationError
 from polaris_core.abc import BlockingSession, BlockingStorage, Head, Location, Progress, StorageOptions, VerifyReport
 from polaris_sqlite import power, schema
+from polaris_sqlite.copying import backup, restore
 from polaris_sqlite.database import Database
 from polaris_sqlite.locating import path_of
 from polaris_sqlite.session import SqliteSession
@@ -19,6 +20,7 @@ from polaris_sqlite.verification import verify
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
 __all__ = ["SqliteStorage"]
 
@@ -34,7 +36,7 @@ class SqliteStorage(BlockingStorage):
     Raises `InvalidLocationError` for a location that is not a file or has options, since there are none.
     """
 
-    capabilities = frozenset({"verify"})
+    capabilities = frozenset({"backup", "verify"})
 
     def __init__(self, location: Location, options: StorageOptions) -> None:
         path = path_of(location)
@@ -72,6 +74,14 @@ class SqliteStorage(BlockingStorage):
     async def run(self, function: Callable[[], T], *, write: bool) -> T:
         """Run a function on the thread of a connection, in one hop."""
         return await self._file.run(function, write=write)
+
+    async def backup(self, target: Path, progress: Progress | None = None) -> Head:
+        """Copy one committed state to a file where nothing is, while others read and write; the copy is a store too."""
+        return await backup(self._file, target, progress)
+
+    async def restore(self, source: Path, progress: Progress | None = None) -> Head:
+        """Replace everything by what a backup holds, in one commit; a backup with damage in it is refused."""
+        return await restore(self._file, source, progress)
 
     async def verify(self, progress: Progress | None = None) -> VerifyReport:
         """Look for damage in everything that is stored, a part at a time, beside whoever reads and writes."""

@@ -11,8 +11,7 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Callable, Iterator
-from functools import partial
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 from zlib import crc32
 
 from polaris_core import PolarisError
@@ -33,12 +32,10 @@ from polaris_sqlite.database import Database
 from polaris_sqlite.integrity import form
 from polaris_sqlite.layout import Layout
 
-__all__ = ["MAX_FINDINGS", "verify"]
+__all__ = ["MAX_FINDINGS", "Examination", "verify"]
 
 MAX_FINDINGS = 10_000
 """How many findings a report lists; what is beyond is counted."""
-
-T = TypeVar("T")
 
 _ROWS = 2_000
 _FAR = 1 << 40  # beyond every row: ids and changes are counted one by one
@@ -133,49 +130,61 @@ _COUNTS = """
 """
 
 
+class Examination:
+    """A search through one database, which goes on with every `step`."""
+
+    def __init__(self, layout: Layout, location: str) -> None:
+        self.rows = 0
+        self.total: int | None = None
+        self._findings: list[Finding] = []
+        self._more = 0
+        self._layout = layout
+        self._location = location
+        self._waiting = [Part(table, 0) for table in reversed(_TABLES)]
+        self._begun = False
+
+    def step(self, database: sqlite3.Connection) -> bool:
+        """Look at the next part, inside a transaction, and return whether there is more."""
+        database.text_factory = _any_text
+        if not self._begun:
+            self._begun = True
+            self._add(_examine_head(database, self._layout, self._location))
+            self._add(_examine_file(database))
+            self.total = _total(database)
+            return True
+        seen = _examine_part(database, self._waiting.pop())
+        self.rows += seen.rows
+        self._add(seen.findings)
+        if seen.next is not None:
+            self._waiting.append(seen.next)
+        return bool(self._waiting)
+
+    def _add(self, findings: list[Finding]) -> None:
+        room = MAX_FINDINGS - len(self._findings)
+        self._findings += findings[:room]
+        self._more += len(findings[room:])
+
+    def report(self) -> VerifyReport:
+        """Return what was found so far."""
+        more = [Finding("the database", f"there are {self._more} findings more")] if self._more else []
+        return VerifyReport(self.rows, (*self._findings, *more))
+
+
 async def verify(file: Database, progress: Progress | None = None) -> VerifyReport:
     """Look at everything, on a connection of its own; `progress` is told from the event loop."""
-    report = _Report()
+    examination = Examination(file.layout, file.location)
+
+    def step(database: sqlite3.Connection) -> bool:
+        with file.snapshot(database):
+            return examination.step(database)
+
     async with file.aside() as connection:
-
-        async def inside(function: Callable[[sqlite3.Connection], T]) -> T:
-            def work(database: sqlite3.Connection) -> T:
-                database.text_factory = _any_text
-                with file.snapshot(database):
-                    return function(database)
-
-            return await connection.run(work)
-
-        report.add(0, await inside(partial(_examine_head, layout=file.layout, location=file.location)))
-        report.add(0, await inside(_examine_file))
-        expected = await inside(_total)
-        for table in _TABLES:
-            part: Part | None = Part(table, 0)
-            while part is not None:
-                seen = await inside(partial(_examine_part, part=part))
-                part = seen.next
-                report.add(seen.rows, seen.findings)
-                if progress is not None:
-                    progress(report.rows, expected)
-    return report.finished()
-
-
-class _Report:
-    def __init__(self) -> None:
-        self.rows = 0
-        self.findings: list[Finding] = []
-        self.more = 0
-
-    def add(self, rows: int, findings: list[Finding]) -> None:
-        self.rows += rows
-        room = MAX_FINDINGS - len(self.findings)
-        self.findings += findings[:room]
-        self.more += len(findings[room:])
-
-    def finished(self) -> VerifyReport:
-        if self.more:
-            self.findings.append(Finding("the database", f"{self.more} findings more were made"))
-        return VerifyReport(self.rows, tuple(self.findings))
+        while await connection.run(step):
+            if progress is not None:
+                progress(examination.rows, examination.total)
+    if progress is not None:
+        progress(examination.rows, examination.total)
+    return examination.report()
 
 
 def _any_text(raw: bytes) -> str:
