@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterable, Iterator, Sequence
 from heapq import merge, nsmallest
-from itertools import islice
+from itertools import islice, takewhile
 from typing import Any, Literal
 
 from polaris_core.records import (
@@ -144,11 +144,12 @@ class Image:
         for meta in plan.put_meta:
             self._meta[meta.key] = meta
         self._changes.extend(plan.changes)
-        if plan.forget_receipts:
-            kept = {key: row for key, row in self._receipts.items() if row.time >= plan.forget_receipts}
-            self._receipts = kept
+        receipts = self._receipts  # in the order of their times: a commit looks at those it forgets, not at all
+        for receipt in list(takewhile(lambda receipt: receipt.time < plan.forget_receipts, receipts.values())):
+            del receipts[receipt.key]
         for receipt in plan.receipts:
-            self._receipts[receipt.key] = receipt
+            receipts.pop(receipt.key, None)
+            receipts[receipt.key] = receipt
         del self._changes[: max(plan.head.floor - self._head.floor, 0)]
         self._head = plan.head
 

@@ -6,8 +6,13 @@ import asyncio
 import json
 import shutil
 import subprocess
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from polaris_json_fs.storage import JsonStorage
 
 from polaris_core import (
     Batch,
@@ -16,9 +21,13 @@ from polaris_core import (
     DeleteNode,
     EditConflictError,
     Emit,
+    Location,
+    PutEdge,
     PutNode,
     RenameNode,
     SetMeta,
+    StorageOptions,
+    StorageService,
     StoreDamagedError,
 )
 
@@ -30,7 +39,7 @@ def lines(path):
 
 
 def checkpoint(store):
-    return store.storage.run(store.storage._store.checkpoint, write=True)
+    return asyncio.to_thread(store.storage._store.checkpoint)
 
 
 def test_after_closing_a_person_reads_the_graph_in_sorted_files(serve, directory):
@@ -63,7 +72,7 @@ def test_after_closing_a_person_reads_the_graph_in_sorted_files(serve, directory
     assert [change["seq"] for change in lines(directory / "changes/000000.jsonl")] == [1, 2, 3, 4, 5]
     assert [receipt["key"] for receipt in lines(directory / "receipts/000000.jsonl")] == ["k"]
     manifest = json.loads((directory / "manifest.json").read_bytes())
-    assert (manifest["polaris_json_fs"], manifest["head"]["seq"]) == (1, 5)
+    assert (manifest["polaris_json_fs"], manifest["head"]["seq"]) == (2, 5)
     assert set(manifest["files"]) == {
         path.relative_to(directory).as_posix() for path in directory.rglob("*.jsonl") if path.is_file()
     }
@@ -137,13 +146,91 @@ def test_a_journal_that_outgrows_the_files_is_taken_into_them_while_the_store_is
         async with serve(durability="process") as store:
             for number in range(6):
                 await store.commit(Batch(PutNode("big", "t", {"text": f"{number}" * 900_000})))
-            await store.storage.run(lambda: None, write=True)  # the checkpoint came before it
+            await store.storage._threads.keep.run(lambda: None)  # the checkpoint came before it
             manifest = json.loads((directory / "manifest.json").read_bytes())
             assert manifest["generation"] > 1
             assert not (directory / "journal-000001.log").exists()
             before = await everything(store)
         async with serve() as store:
             assert await everything(store) == before
+
+    asyncio.run(scenario())
+
+
+def record_files(directory):
+    return {
+        path.relative_to(directory).as_posix(): path.read_bytes()
+        for path in sorted(directory.rglob("*.jsonl"))
+        if path.parent.name != "changes"
+    }
+
+
+OLD, NEW = ("a", "b", "c", "d"), ("e", "f")
+steps = st.lists(
+    st.one_of(
+        st.builds(PutNode, st.sampled_from(OLD + NEW), st.sampled_from(["t", "u"])),
+        st.builds(RenameNode, st.sampled_from(OLD), st.sampled_from(NEW + OLD)),
+        st.builds(DeleteNode, st.sampled_from(OLD), detach=st.just(True)),
+        st.builds(PutEdge, st.sampled_from(OLD), st.just("t"), st.sampled_from(OLD + NEW)),
+        st.builds(SetMeta, st.sampled_from(["m", "n"]), st.integers(0, 3)),
+    ),
+    max_size=6,
+)
+
+
+@settings(max_examples=25, deadline=None)
+@given(steps, steps)
+def test_files_written_while_commits_go_on_are_those_of_the_moment_it_began(before, after):
+    def batches(mutations, name):
+        return [Batch(mutation, key=f"{name} {at}") for at, mutation in enumerate(mutations)]
+
+    async def scenario(root):
+        service = StorageService(
+            storage=JsonStorage(Location(scheme="json", path=str(root / "kg")), StorageOptions(durability="process"))
+        )
+        await service.initialize()
+        blocking = service.storage._store
+        await service.apply([Batch((*map(CreateNode, OLD), PutEdge("a", "t", "b"), PutEdge("b", "t", "c")))])
+        await asyncio.to_thread(blocking.checkpoint)
+        await service.apply(batches(before, "before"))
+        shutil.copytree(root / "kg", root / "moment")
+        frozen = await asyncio.to_thread(blocking._turn)
+        await service.apply(batches(after, "after"))
+        if frozen is not None:
+            await asyncio.to_thread(blocking._write_and_switch, frozen)
+        written = record_files(root / "kg")
+        read = await service.read(lambda session: session.scan("node", 0, 100))
+        await service.close()
+        moment = StorageService(
+            storage=JsonStorage(Location(scheme="json", path=str(root / "moment")), StorageOptions())
+        )
+        await moment.initialize()
+        await moment.close()
+        assert written == record_files(root / "moment")
+        again = StorageService(storage=JsonStorage(Location(scheme="json", path=str(root / "kg")), StorageOptions()))
+        await again.initialize()
+        assert await again.read(lambda session: session.scan("node", 0, 100)) == read
+        await again.close()
+
+    with TemporaryDirectory() as root:
+        asyncio.run(scenario(Path(root)))
+
+
+def test_a_commit_waits_for_no_file_of_a_checkpoint(serve):
+    async def scenario():
+        async with serve() as store, serve() as other:
+            await store.commit(Batch([CreateNode(f"n{i}") for i in range(100)]))
+            blocking = store.storage._store
+            frozen = await asyncio.to_thread(blocking._turn)
+            files = frozen.files()
+            held = [next(files)]  # the first file is being written
+            for number, service in enumerate((store, other, store)):
+                await asyncio.wait_for(service.commit(Batch(CreateNode(f"amid {number}"))), 5)
+            frozen.files = lambda: iter([*held, *files])
+            await asyncio.to_thread(blocking._write_and_switch, frozen)
+            assert (await other.read(lambda session: session.counts())) == (103, 0)
+        async with serve() as store:
+            assert (await store.read(lambda session: session.counts())) == (103, 0)
 
     asyncio.run(scenario())
 
@@ -170,6 +257,13 @@ async def main(steps):
     await store.commit(Batch((CreateNode("new"), RenameNode("a", "renamed"), DeleteNode("b", detach=True)), key="new"))
     os.write(1, b"told\\n")
     armed(steps)
+    if arguments["amid"]:
+        blocking = store.storage._store
+        with blocking._checkpoint_lock:
+            frozen = blocking._turn()
+            await store.commit(Batch(CreateNode("amid")))
+            os.write(1, b"amid\\n")
+            blocking._write_and_switch(frozen)
     await store.close()
     os.write(1, b"closed\\n")
 
@@ -186,12 +280,15 @@ for line in sys.stdin:
 """
 
 
-@pytest.mark.parametrize("from_the_start", [False, True])
+@pytest.mark.parametrize(("from_the_start", "amid"), [(False, False), (True, False), (False, True)])
 @pytest.mark.parametrize("watched", [False, True])
 def test_a_kill_at_any_step_of_opening_committing_or_closing_loses_nothing(
-    serve, everything, start, directory, tmp_path, from_the_start, watched
+    serve, everything, start, directory, tmp_path, from_the_start, amid, watched
 ):
-    """`watched`: another process, this one, has the store open all the while and goes on with it."""
+    """`watched`: another process, this one, has the store open all the while and goes on with it.
+
+    `amid`: there is a commit while a checkpoint is written.
+    """
 
     async def prepare():
         async with serve(tmp_path / "before") as store:
@@ -202,9 +299,12 @@ def test_a_kill_at_any_step_of_opening_committing_or_closing_loses_nothing(
         async with serve(tmp_path / "before") as store:
             return await everything(store)
 
-    async def check(store, before, told):
+    async def check(store, before, said):
+        told = "told\n" in said
         state = await everything(store)
         names = {node.name for node in state["nodes"]}
+        assert "amid" in names or "amid\n" not in said
+        names.discard("amid")
         if told or "new" in names:
             assert names == {"new", "renamed"}
             assert state["edges"] == []
@@ -219,24 +319,24 @@ def test_a_kill_at_any_step_of_opening_committing_or_closing_loses_nothing(
 
     async def scenario():
         before = await prepare()
-        process = start(KILLED, from_the_start=from_the_start)
+        process = start(KILLED, from_the_start=from_the_start, amid=amid)
         for steps in range(1, 200):
             shutil.rmtree(directory, ignore_errors=True)
             shutil.copytree(tmp_path / "image", directory)
             if watched:
                 async with serve() as store:
                     said = await asyncio.to_thread(one_step, process, steps)
-                    await check(store, before, "told\n" in said)
+                    await check(store, before, said)
                     shutil.rmtree(tmp_path / "crashed", ignore_errors=True)
                     shutil.copytree(directory, tmp_path / "crashed")
                 async with serve(tmp_path / "crashed") as store:
                     feed = await store.read(lambda session: session.changes(0, 100, None))
                     assert [change.kind for change in feed].count("event") == 1
-                    await check(store, before, "told\n" in said)
+                    await check(store, before, said)
             else:
                 said = one_step(process, steps)
             async with serve() as store:
-                await check(store, before, "told\n" in said)
+                await check(store, before, said)
             assert not list(directory.rglob("*.new"))
             assert not (directory / "manifest.json.next").exists()
             if "closed\n" in said:

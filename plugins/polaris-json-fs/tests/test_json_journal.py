@@ -7,7 +7,7 @@ import shutil
 
 import orjson
 import pytest
-from polaris_json_fs.journal import decode_plan, encode_frame, encode_plan, scan
+from polaris_json_fs.journal import decode, encode_frame, encode_plan, scan
 from polaris_json_fs.journal_file import JournalFile, UncertainError
 from polaris_json_fs.recovery import DamageError, Verdict, judge
 
@@ -25,7 +25,7 @@ from polaris_core import (
 )
 from polaris_core.abc import CommitPlan, Head
 
-SEED = b"of this manifest"
+SEED = "of this journal"
 JOURNAL = "journal-000001.log"
 
 
@@ -70,7 +70,7 @@ def test_a_frame_of_another_place_or_journal_is_none_of_ours():
     first, second = encode_frame(b"{}\n", 1, SEED), encode_frame(b"{}\n", 2, SEED)
     assert scan(second, 1, SEED) == ([], 0, True)
     assert len(scan(first + first, 1, SEED).frames) == 1
-    assert scan(encode_frame(b"{}\n", 1, b"of another one"), 1, SEED) == ([], 0, False)
+    assert scan(encode_frame(b"{}\n", 1, "of another one"), 1, SEED) == ([], 0, False)
 
 
 def test_a_header_inside_a_body_is_no_frame():
@@ -83,7 +83,7 @@ def test_a_header_inside_a_body_is_no_frame():
 def test_a_plan_comes_back_from_its_lines_as_it_was():
     head = Head("store", "epoch")
     plan = CommitPlan(head, head._replace(seq=3), delete_edges=[4], delete_meta=["a\u2028"], renamed=[1, 2])
-    again = decode_plan(encode_plan(plan), head)
+    again = decode(encode_plan(plan), head)
     assert again._replace(outcomes=()) == plan._replace(
         delete_nodes=(), put_nodes=[], put_edges=[], put_meta=[], changes=[], receipts=[]
     )
@@ -251,8 +251,8 @@ def test_a_journal_that_is_deleted_under_an_open_store_is_noticed(serve, directo
 
 
 def test_a_frame_that_cannot_be_written_nor_taken_back_is_uncertain(tmp_path):
-    (tmp_path / "journal").write_bytes(b"before")
-    journal = JournalFile(tmp_path / "journal", "json:///kg", write=False)  # the system refuses both
+    (tmp_path / JOURNAL).write_bytes(b"before")
+    journal = JournalFile(tmp_path, "json:///kg", 1, write=False)  # the system refuses both
     with pytest.raises(UncertainError):
         journal.append(b"frame", 6, sync=True)
     journal.close()
@@ -264,7 +264,7 @@ def test_after_an_unknown_outcome_every_call_is_refused_until_the_store_is_opene
             await store.commit(Batch(CreateNode("a")))
             blocking = store.storage._store
             blocking._journal.close()
-            blocking._journal = JournalFile(directory / JOURNAL, "json:///kg", write=False)
+            blocking._journal = JournalFile(directory, "json:///kg", 1, write=False)
             with pytest.raises(OutcomeUnknownError, match="open it again"):
                 await store.commit(Batch(CreateNode("b")))
             with pytest.raises(StoreUnavailableError, match="open it again"):

@@ -152,12 +152,12 @@ def test_a_newer_format_is_refused_with_both_numbers(serve, storage, directory, 
     asyncio.run(scenario())
     manifest = json.loads((directory / "manifest.json").read_bytes())
     if what == "directory":
-        manifest["polaris_json_fs"] = 2
+        manifest["polaris_json_fs"] = 3
     else:
         manifest["head"]["format"] = 2
     (directory / "manifest.json").write_text(json.dumps(manifest))
     before = contents(directory)
-    assert "format 2" in str(refused(storage, StoreFormatError))
+    assert f"format {3 if what == 'directory' else 2}" in str(refused(storage, StoreFormatError))
     assert contents(directory) == before
 
 
@@ -239,7 +239,7 @@ def test_a_reader_follows_the_writers_commits_and_checkpoints(serve, with_journa
                     assert f"n{number}" in await names(reader)
                     assert reader.storage.stamp() == writer.storage.stamp()
                     if number % 2:
-                        await writer.storage.run(writer.storage._store.checkpoint, write=True)
+                        await asyncio.to_thread(writer.storage._store.checkpoint)
             async with serve() as writer:
                 await writer.commit(Batch(CreateNode("last")))
             assert len(await names(reader)) == 9
@@ -268,8 +268,12 @@ def test_a_reader_sees_a_checkpoint_that_a_crash_left_half_renamed(serve, with_j
             blocking = store.storage._store
             before = await store.read(lambda session: session.head())
             with blocking._file_lock:
-                after = Manifest(head=before, generation=blocking._manifest.generation + 1, position=blocking._applied)
-                checkpoint.write(with_journal, blocking._manifest, after, blocking._records.stale_files())
+                journal = blocking._journal
+                after = Manifest(
+                    head=before, generation=journal.generation + 1, position=blocking._applied, journal=journal.seed
+                )
+                frozen = blocking._records.freeze(blocking._state)
+                checkpoint.write(with_journal, blocking._manifest, after, frozen.files())
             (with_journal / "nodes/000000.jsonl.new").replace(with_journal / "nodes/000000.jsonl")
             shutil.copytree(with_journal, with_journal.with_name("crashed"))
         async with serve(with_journal.with_name("crashed"), read_only=True) as reader:

@@ -125,7 +125,7 @@ def test_a_frame_of_a_writer_that_died_counts_for_everybody_or_for_nobody(serve,
                 put_nodes=[NodeRecord(2, "written", "t", 2, "{}")],
                 changes=[ChangeRecord(2, 2, "node.created", 2, 0, 0, "{}")],
             )
-            frame = encode_frame(encode_plan(plan), 2, blocking._manifest.seed)
+            frame = encode_frame(encode_plan(plan), 2, blocking._journal.seed)
             with (directory / "journal-000001.log").open("ab") as journal:
                 journal.write(frame[: len(frame) - torn])
             for store in (one, other):
@@ -286,7 +286,7 @@ def test_processes_follow_a_checkpoint_that_one_of_them_writes(serve, everything
             for number in range(6):
                 writer, reader = (one, other) if number % 2 else (other, one)
                 await writer.commit(Batch(CreateNode(f"n{number}")))
-                await writer.storage.run(writer.storage._store.checkpoint, write=True)
+                await asyncio.to_thread(writer.storage._store.checkpoint)
                 if number > 2:
                     await writer.commit(Batch(CreateNode(f"m{number}")))
                 assert await everything(one) == await everything(other)

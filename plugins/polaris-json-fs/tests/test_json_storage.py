@@ -112,6 +112,7 @@ def test_no_name_becomes_the_name_of_a_file(serve, directory, tmp_path):
         ".gitignore",
         "changes",
         "changes/000000.jsonl",
+        "checkpoint.lock",
         "committed",
         "lock",
         "manifest.json",
@@ -243,7 +244,7 @@ def test_a_rename_writes_the_new_name_beside_each_edge(serve, directory):
     assert '"source":"leaf","type":"of","target":"centre"' in (directory / "edges/000000.jsonl").read_text()
 
 
-def test_a_stamp_moves_with_each_commit_and_with_nothing_else(serve):
+def test_a_stamp_moves_with_each_commit_and_with_no_read_and_never_comes_back(serve):
     async def scenario():
         async with serve() as store:
             stamps = [store.storage.stamp()]
@@ -257,7 +258,7 @@ def test_a_stamp_moves_with_each_commit_and_with_nothing_else(serve):
             await store.read(lambda session: session.head())
             assert store.storage.stamp() == last > stamps[-1]
         async with serve() as store:
-            assert store.storage.stamp() == last
+            assert store.storage.stamp() >= last
 
     asyncio.run(scenario())
 

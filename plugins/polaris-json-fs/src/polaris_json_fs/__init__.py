@@ -9,6 +9,8 @@ A person reads the files, git compares them, and a journal makes commits durable
   outgrown them. `nodes/`, `edges/`, `changes/` and `receipts/` hold blocks of 4,096 consecutive numbers, sorted by
   number. So a new record is a new last line, a renamed node stays where it is, a checkpoint writes only the blocks that
   changed, and old blocks never change for git. Sorted by name in one file, each of these would touch everything.
+- **A checkpoint lets commits go on.** The journal's last frame turns to the next journal; the files of the state at the
+  turn are written while commits are made there, and then their manifest is put in force.
 - **The changes are the feed.** They stand in the journal until a checkpoint moves them to `changes/`, and stay
   readable from the first one on.
 - **Every process holds the graph in memory** and follows the others' journal. `committed`, mapped into all of them,

@@ -2,7 +2,7 @@
 
 Files are written beside those they replace, then the new manifest under the name of the next one: from that moment on
 the checkpoint counts, and whoever finds it finishes it. Only then do the files get their names. Everything here is done
-by the holder of the store's lock.
+by the holder of the lock for checkpoints.
 """
 
 from __future__ import annotations
@@ -12,14 +12,25 @@ from typing import TYPE_CHECKING
 import attrs
 
 from polaris_json_fs.files import make_directory, replace, sync_directory, write_file
-from polaris_json_fs.layout import DIRECTORIES, MANIFEST, NEW, NEXT, journal_name
+from polaris_json_fs.layout import DIRECTORIES, MANIFEST, NEW, NEXT, journal_generation, journal_name
 from polaris_json_fs.manifest import Entry, Manifest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-__all__ = ["discard", "finish", "read_manifest", "tidy", "write"]
+__all__ = [
+    "conclude",
+    "content",
+    "discard",
+    "finish",
+    "generations",
+    "newest",
+    "place",
+    "read_manifest",
+    "tidy",
+    "write",
+]
 
 
 def read_manifest(directory: Path, location: str, name: str = MANIFEST) -> Manifest | None:
@@ -34,37 +45,42 @@ def read_manifest(directory: Path, location: str, name: str = MANIFEST) -> Manif
 def write(directory: Path, before: Manifest, after: Manifest, files: Iterable[tuple[str, bytes]]) -> None:
     """Write the files of a checkpoint and its manifest, up to the moment from which it counts.
 
-    `after` has everything but its files. Where this raises, the store is as before once `discard` was called.
+    `after` has everything but its files. Where this raises before that moment, nothing is left of it.
     """
     discard(directory)
     entries = dict(before.files)
-    for path, content in files:
-        if not content:
-            entries.pop(path, None)
-            continue
-        entry = Entry.of(content)
-        if entries.get(path) != entry:
-            entries[path] = entry
-            make_directory((directory / path).parent)
-            write_file(directory / (path + NEW), content)
-    for parent in sorted(
-        {(directory / path).parent for path, entry in entries.items() if before.files.get(path) != entry}
-    ):
-        sync_directory(parent)
-    write_file(directory / (MANIFEST + NEW), attrs.evolve(after, files=entries).encode())
-    replace(directory / (MANIFEST + NEW), directory / NEXT)
+    try:
+        for path, content in files:
+            if not content:
+                entries.pop(path, None)
+                continue
+            entry = Entry.of(content)
+            if entries.get(path) != entry:
+                entries[path] = entry
+                make_directory((directory / path).parent)
+                write_file(directory / (path + NEW), content)
+        for parent in sorted(
+            {(directory / path).parent for path, entry in entries.items() if before.files.get(path) != entry}
+        ):
+            sync_directory(parent)
+        write_file(directory / (MANIFEST + NEW), attrs.evolve(after, files=entries).encode())
+        replace(directory / (MANIFEST + NEW), directory / NEXT)
+    except BaseException:
+        if not (directory / NEXT).exists():  # else it may count already, and whoever comes next finishes it
+            discard(directory)
+        raise
 
 
-def finish(directory: Path, location: str) -> Manifest | None:
-    """Give the files of a checkpoint that counts their names, and return the manifest that is in force.
+def place(directory: Path, location: str) -> Manifest | None:
+    """Give the files of a checkpoint that counts their names, and return its manifest, None where no checkpoint counts.
 
-    Done again after a crash, it goes on where it was. Where no checkpoint counts yet, what was written for one goes.
+    Done again after a crash, it goes on where it was. What was written for a checkpoint that does not count goes.
     """
     after = read_manifest(directory, location, NEXT)
-    before = read_manifest(directory, location)
     if after is None:
         discard(directory)
-        return before
+        return None
+    before = read_manifest(directory, location)
     known = before.files if before else {}
     parents = set()
     for path, entry in after.files.items():
@@ -78,8 +94,41 @@ def finish(directory: Path, location: str) -> Manifest | None:
         parents.add((directory / path).parent)
     for parent in sorted(parents):
         sync_directory(parent)
-    replace(directory / NEXT, directory / MANIFEST)
     return after
+
+
+def conclude(directory: Path) -> None:
+    """Put the manifest of a checkpoint whose files have their names in force."""
+    replace(directory / NEXT, directory / MANIFEST)
+
+
+def finish(directory: Path, location: str) -> Manifest | None:
+    """Finish the checkpoint that a process which died has left, if there is one, and return the manifest in force."""
+    if place(directory, location) is not None:
+        conclude(directory)
+    return read_manifest(directory, location)
+
+
+def newest(directory: Path, location: str) -> Manifest | None:
+    """Return the manifest of the newest checkpoint that counts, in force or not yet."""
+    return read_manifest(directory, location, NEXT) or read_manifest(directory, location)
+
+
+def content(directory: Path, path: str, entry: Entry) -> bytes | None:
+    """Return what a file of a manifest holds: under its own name or, of a checkpoint that is not finished, beside it.
+
+    Where neither is what the manifest says, it returns the first of them that there is.
+    """
+    found = None
+    for name in (path, path + NEW, path):  # the last again: it may just have got its name
+        try:
+            data = (directory / name).read_bytes()
+        except FileNotFoundError:
+            continue
+        if Entry.of(data) == entry:
+            return data
+        found = data if found is None else found
+    return found
 
 
 def discard(directory: Path) -> None:
@@ -89,8 +138,14 @@ def discard(directory: Path) -> None:
             path.unlink(missing_ok=True)
 
 
+def generations(directory: Path) -> list[int]:
+    """Return the generations of the journals that there are, in order."""
+    found = (journal_generation(path.name) for path in directory.glob("journal-*.log"))
+    return sorted(generation for generation in found if generation is not None)
+
+
 def tidy(directory: Path, generation: int) -> None:
     """Delete the journals that checkpoints up to this generation have taken in."""
-    for path in directory.glob("journal-*.log"):
-        if path.name < journal_name(generation):
-            path.unlink(missing_ok=True)
+    for older in generations(directory):
+        if older < generation:
+            (directory / journal_name(older)).unlink(missing_ok=True)

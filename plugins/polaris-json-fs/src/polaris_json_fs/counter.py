@@ -1,7 +1,7 @@
 """The numbers that every process with the store open shares: a file that all of them map into memory.
 
-`position` counts the bytes that were ever committed and so moves with each commit; a checkpoint leaves it alone. It is
-also the stamp that caches compare. The file is worth something only while the machine runs: after that, opening the
+`position` counts the bytes that were ever committed and so moves with each commit, and with each turn to another journal.
+It is also the stamp that caches compare. The file is worth something only while the machine runs: after that, opening the
 store sets it right.
 """
 
@@ -14,15 +14,13 @@ from typing import Final
 
 from polaris_json_fs.files import sync_directory, write_all
 
-__all__ = ["CHECKPOINTING", "UNSYNCED", "SharedCounter", "boot_id"]
+__all__ = ["UNSYNCED", "SharedCounter", "boot_id"]
 
 _MAGIC: Final = 0x31_72_65_74_6E_75_6F_43  # "Counter1"
 _SIZE: Final = 4_096
 _POSITION, _GENERATION, _FLAGS = 1, 2, 3
 _BOOT, _BOOT_END = 64, 128
 
-CHECKPOINTING: Final = 1
-"""A checkpoint is under way; where nobody holds the lock, whoever wrote it died."""
 UNSYNCED: Final = 2
 """Commits were acknowledged that a power loss may take back, during the boot that the file names."""
 
@@ -76,7 +74,7 @@ class SharedCounter:
 
     @property
     def generation(self) -> int:
-        """The checkpoint that the journal in use follows."""
+        """The generation of the checkpoint in force."""
         return self._cells[_GENERATION]
 
     @generation.setter
@@ -85,7 +83,7 @@ class SharedCounter:
 
     @property
     def flags(self) -> int:
-        """`CHECKPOINTING` and `UNSYNCED`, changed only by the holder of the lock."""
+        """`UNSYNCED` or 0, changed only by the holder of the lock."""
         return self._cells[_FLAGS]
 
     @flags.setter
@@ -106,7 +104,7 @@ class SharedCounter:
         return bool(self.flags & UNSYNCED) and noted != boot_id()
 
     def set(self, generation: int, position: int) -> None:
-        """Set both numbers, when the store is opened; whoever sees the new position sees the new generation."""
+        """Set both numbers, when a history begins; whoever sees the new position sees the new generation."""
         self._cells[_GENERATION] = generation
         self._cells[_POSITION] = position
         self._cells[0] = _MAGIC

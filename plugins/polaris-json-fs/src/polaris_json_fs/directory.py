@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import attrs
+
 from polaris_core import StoreFormatError, StoreNotFoundError
-from polaris_json_fs.checkpoint import finish, read_manifest, write
+from polaris_json_fs.checkpoint import finish, newest, write
 from polaris_json_fs.files import make_directory, write_file
 from polaris_json_fs.layout import (
+    CHECKPOINT_LOCK,
     COUNTER,
     GITIGNORE,
     IGNORED,
@@ -15,7 +18,6 @@ from polaris_json_fs.layout import (
     LOCK,
     MANIFEST,
     NEW,
-    NEXT,
 )
 from polaris_json_fs.manifest import Manifest
 
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["initialise", "prepare"]
 
-_OF_A_CREATION = {LOCK, COUNTER, IGNORED, MANIFEST + NEW}
+_OF_A_CREATION = {LOCK, CHECKPOINT_LOCK, COUNTER, IGNORED, MANIFEST + NEW}
 
 
 def prepare(directory: Path, location: str, *, create: bool) -> None:
@@ -41,7 +43,7 @@ def prepare(directory: Path, location: str, *, create: bool) -> None:
         return
     if not directory.is_dir():
         raise StoreFormatError(f"{location}: {directory} is a file, and a store is a directory", location=location)
-    if read_manifest(directory, location) or read_manifest(directory, location, NEXT):
+    if newest(directory, location):
         return
     foreign = sorted({path.name for path in directory.iterdir()} - _OF_A_CREATION - LEFT_BY_OTHERS)
     if foreign:
@@ -54,10 +56,11 @@ def prepare(directory: Path, location: str, *, create: bool) -> None:
 
 
 def initialise(directory: Path, location: str, head: Head) -> Manifest:
-    """Make an empty store, for the holder of its lock, and return its manifest."""
+    """Make an empty store, for the holder of its locks, and return its manifest."""
     if not (directory / IGNORED).exists():
         write_file(directory / IGNORED, GITIGNORE.encode())
-    write(directory, Manifest(head=head), Manifest(head=head, generation=1), ())
+    before = Manifest(head=head, journal=head.epoch)
+    write(directory, before, attrs.evolve(before, generation=1), ())
     made = finish(directory, location)
     assert made is not None  # noqa: S101 - it was written one line above
     return made

@@ -1,7 +1,7 @@
 """One store as one process follows it: opening it, reading it, and applying what other processes have committed.
 
-Two threads share it. `_state` excludes them from each other: the one that reads holds it while it reads, the one that writes
-only while it changes what is in memory, never while it waits for the disk.
+Several threads share it. `_state` excludes them from each other: who reads holds it while it reads, who writes only while it
+changes what is in memory, never while it waits for the disk.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 from polaris_core import EditConflictError, StorageError, StoreBusyError, StoreDamagedError
 from polaris_core.abc import FileLock
 from polaris_json_fs import checkpoint
-from polaris_json_fs.counter import CHECKPOINTING, SharedCounter
+from polaris_json_fs.counter import SharedCounter
 from polaris_json_fs.directory import initialise, prepare
 from polaris_json_fs.faults import translated
-from polaris_json_fs.journal import decode_plan, scan
+from polaris_json_fs.journal import Turn, decode, scan
 from polaris_json_fs.journal_file import JournalFile
-from polaris_json_fs.layout import COUNTER, LOCK, MANIFEST, NEXT, journal_name
+from polaris_json_fs.layout import CHECKPOINT_LOCK, COUNTER, LOCK, MANIFEST, NEXT
 from polaris_json_fs.loading import Loading
 from polaris_json_fs.recovery import DamageError, Verdict, judge
 
@@ -41,93 +41,147 @@ class Following:
 
     _records: Records
     _manifest: Manifest
+    _journal: JournalFile
 
     def __init__(self, directory: Path, location: str, options: StorageOptions, *, read_only: bool) -> None:
         self.counter: SharedCounter | None = None
         self.stamps: memoryview | None = None
         """The counter's position, as an array of one; None where there is no counter."""
-        self._directory = directory
+        self.directory = directory
         self._location = location
         self._options = options
         self._read_only = read_only
-        self._file_lock = FileLock(
-            directory / LOCK, seconds=options.busy_seconds, location=location, read_only=read_only
-        )
-        self._journal = self._journal_of(0)
+        self._file_lock = self._lock_of(LOCK)
+        self._checkpoint_lock = self._lock_of(CHECKPOINT_LOCK)
+        self._alone = False
         self._state = threading.Lock()
         self._applied = 0  # the position of what is in memory
-        self._frames = 0  # of the journal, applied
+        self._journal = self._journal_of(Turn(0, ""))
         self._seen: tuple[object, ...] = ()
         self._broken: StorageError | None = None
 
+    def _lock_of(self, name: str) -> FileLock:
+        return FileLock(
+            self.directory / name,
+            seconds=self._options.busy_seconds,
+            location=self._location,
+            read_only=self._read_only,
+        )
+
     # --- opening --------------------------------------------------------------------------------------------------
 
-    def find(self) -> tuple[Manifest, Loading]:
-        """Find or make the store, finish what a crash left, and return the checkpoint to load and an empty loading."""
+    def find(self) -> tuple[Manifest, Loading] | None:
+        """Find or make the store, finish what a crash left, and return the checkpoint to load and an empty loading.
+
+        None means that another process is making the store just now: `be_alone` waits for it.
+        """
         with translated(self._location):
-            prepare(self._directory, self._location, create=self._options.create and not self._read_only)
-            with self._locked():
-                manifest = self._current()
-                if manifest is None:  # never so for a reader: `prepare` has found one
-                    manifest = initialise(self._directory, self._location, self._options.new_head())
-                if not self._read_only:
-                    checkpoint.tidy(self._directory, manifest.generation)
-                return manifest, self._loading()
+            prepare(self.directory, self._location, create=self._options.create and not self._read_only)
+            before = self._alone
+            self._alone = before or (not self._read_only and self._took(self._checkpoint_lock))
+            try:
+                with self._locked(self._file_lock):
+                    manifest = self._found()
+            finally:
+                if not before:
+                    self.let_others_in()
+            return None if manifest is None else (manifest, Loading(self.directory, self._location))
 
-    def _locked(self) -> AbstractContextManager[object]:
-        """Return the lock, or nothing where there is none and none may be made: then nobody ever wrote here."""
-        if self._read_only and not (self._directory / LOCK).exists():
+    def be_alone(self) -> None:
+        """Wait until no process writes a checkpoint, and let none begin."""
+        with translated(self._location):
+            lock = self._locked(self._checkpoint_lock)
+            if isinstance(lock, FileLock):
+                lock.acquire()
+                self._alone = True
+
+    def let_others_in(self) -> None:
+        """Let others write checkpoints again."""
+        if self._alone:
+            self._alone = False
+            self._checkpoint_lock.release()
+
+    @staticmethod
+    def _took(lock: FileLock) -> bool:
+        try:
+            lock.acquire(0)
+        except StoreBusyError:
+            return False
+        return True
+
+    def _locked(self, lock: FileLock) -> AbstractContextManager[object]:
+        """Return a lock, or nothing where there is none and none may be made: then nobody ever wrote here."""
+        name = LOCK if lock is self._file_lock else CHECKPOINT_LOCK
+        if self._read_only and not (self.directory / name).exists():
             return nullcontext()
-        return self._file_lock
+        return lock
 
-    def _current(self) -> Manifest | None:
-        if not self._read_only:
-            return checkpoint.finish(self._directory, self._location)
-        pending = checkpoint.read_manifest(self._directory, self._location, NEXT)
-        return pending or checkpoint.read_manifest(self._directory, self._location)
-
-    def _loading(self) -> Loading:
-        return Loading(self._directory, self._location, read_only=self._read_only)
+    def _found(self) -> Manifest | None:
+        if self._read_only or not self._alone:
+            return checkpoint.newest(self.directory, self._location)
+        manifest = checkpoint.finish(self.directory, self._location)
+        if manifest is None:
+            manifest = initialise(self.directory, self._location, self._options.new_head())
+        return manifest
 
     def _map_counter(self) -> None:
-        path = self._directory / COUNTER
+        path = self.directory / COUNTER
         if path.exists() or not self._read_only:
             self.counter = SharedCounter(path, write=not self._read_only)
             self.stamps = self.counter.stamps
 
     def _take_over(self, records: Records, manifest: Manifest) -> None:
         self._records = records
-        self._follow_journal(manifest)
-        self._applied = manifest.position
-
-    def _follow_journal(self, manifest: Manifest) -> None:
-        """Make a manifest's journal, of which nothing is applied yet, the one in use."""
-        self._journal.close()
-        self._journal = self._journal_of(manifest.generation)
-        self._frames = 0
         self._manifest = manifest
+        self._applied = manifest.position
+        self._go_on_in(Turn(manifest.generation, manifest.journal))
 
-    def _journal_of(self, generation: int) -> JournalFile:
-        path = self._directory / journal_name(generation)
-        return JournalFile(path, self._location, write=not self._read_only)
+    def _go_on_in(self, turn: Turn) -> None:
+        """Make a journal, of which nothing is applied yet, the one in use."""
+        self._journal.close()
+        self._journal = self._journal_of(turn)
+
+    def _journal_of(self, turn: Turn) -> JournalFile:
+        return JournalFile(
+            self.directory,
+            self._location,
+            turn.generation,
+            seed=turn.seed,
+            base=self._applied,
+            write=not self._read_only,
+        )
 
     def _recover(self) -> Verdict:
-        """Apply the journal, cut a torn end, and set the counter right. Called with the lock, and with `_state`."""
-        journal, counter, base = self._journal, self.counter, self._manifest.position
-        size = journal.size()
-        found = scan(journal.read(0, size), 1, self._manifest.seed)
-        acknowledged, lost_power = 0, False
-        if counter is not None and counter.known:
-            lost_power = counter.lost_power
-            acknowledged = counter.position - base
-            if counter.generation > self._manifest.generation:
+        """Apply the journals, cut a torn end, and set the counter right. Called with the lock, and with `_state`."""
+        counter = self.counter
+        known = counter if counter is not None and counter.known else None
+        last = max(checkpoint.generations(self.directory), default=0)
+        while True:
+            journal, start = self._journal, self._applied
+            size = journal.size()
+            found = scan(journal.read(0, size), 1, journal.seed)
+            acknowledged = known.position - start if known else 0
+            if known and known.generation > journal.generation:
                 acknowledged = size + 1  # an older copy of the store was put in place
-        try:
-            verdict = judge(found, size, acknowledged, lost_power=lost_power)
-        except DamageError as error:
-            raise self._damaged(error.offset) from None
-        for frame in found.frames:
-            self._apply(frame, 0)
+            for frame in found.frames:
+                self._apply(frame, 0)
+                if self._journal is not journal:  # what follows a turn is damage
+                    found = found._replace(end=frame.end)
+                    break
+            turned = self._journal is not journal
+            try:
+                verdict = judge(
+                    found,
+                    size,
+                    acknowledged,
+                    turned=turned,
+                    later=last > journal.generation,
+                    lost_power=known is not None and known.lost_power,
+                )
+            except DamageError as error:
+                raise self._damaged(error.offset, journal) from None
+            if not turned:
+                break
         if counter is None or self._read_only:
             return verdict
         if verdict.end < size:
@@ -135,8 +189,8 @@ class Following:
         if verdict.end > acknowledged:
             journal.sync()
         if not verdict.lost:  # else other processes must not take what is now there for what they know
-            counter.set(self._manifest.generation, base + verdict.end)
-            counter.flags &= ~CHECKPOINTING
+            pending = (self.directory / NEXT).exists()
+            counter.set(counter.generation if pending else self._manifest.generation, self._applied)
         return verdict
 
     # --- reading --------------------------------------------------------------------------------------------------
@@ -162,16 +216,19 @@ class Following:
             self._share_again(self.counter, locked=False)
         while (counter := self.counter) is not None:
             generation, position = counter.generation, counter.position  # in this order: see `SharedCounter.set`
-            if position <= self._applied:
-                return
-            if generation != self._manifest.generation:
+            if position > self._applied and not self._replay(position):
+                if counter.generation > self._journal.generation:
+                    self._reload()
+                elif (counter.generation, counter.position) == (generation, position):
+                    raise self._damaged(self._applied - self._journal.base)
+            elif generation > self._manifest.generation:  # it is below where this process opened a pending one
                 self._follow(generation)
-            elif not self._replay(position) and counter.generation == generation:
-                raise self._damaged(self._applied - self._manifest.position)
+            elif position <= self._applied:
+                return
 
     def _share_again(self, old: SharedCounter, *, locked: bool) -> None:
         """Share the counter that others use since somebody deleted `old`; only with the lock may it be made anew."""
-        path = self._directory / COUNTER
+        path = self.directory / COUNTER
         if not path.exists() and not locked:
             return
         new = SharedCounter(path, write=not self._read_only)
@@ -195,7 +252,7 @@ class Following:
 
     def _look(self) -> tuple[object, ...]:
         found: list[object] = []
-        for path in (self._directory / MANIFEST, self._directory / NEXT, self._journal.path):
+        for path in (self.directory / MANIFEST, self.directory / NEXT, self._journal.path):
             try:
                 state = path.stat()
                 found.append((state.st_mtime_ns, state.st_size, state.st_ino))
@@ -204,36 +261,47 @@ class Following:
         return tuple(found)
 
     def _replay(self, position: int) -> bool:
-        """Apply the journal up to a position that is committed; return whether all of it was there and whole."""
-        base = self._manifest.position
-        start = self._applied - base
-        data = self._journal.read(start, position - base)
-        found = scan(data, self._frames + 1, self._manifest.seed)
-        for frame in found.frames:
-            self._apply(frame, start)
+        """Apply the journals up to a position that is committed; return whether all of it was there and whole."""
+        while self._applied < position:
+            journal = self._journal
+            start = self._applied - journal.base
+            found = scan(journal.read(start, position - journal.base), journal.frames + 1, journal.seed)
+            for frame in found.frames:
+                self._apply(frame, start)
+                if self._journal is not journal:
+                    break
+            if not found.frames:
+                return False
         return self._applied == position
 
     def _apply(self, frame: Frame, offset: int) -> None:
         try:
-            self._records.store(decode_plan(frame.payload, self._records.head()))
+            said = decode(frame.payload, self._records.head())
+            if not isinstance(said, Turn):
+                self._records.store(said)
         except (ValueError, KeyError, TypeError) as error:
             raise self._damaged(offset + frame.start) from error
-        self._frames += 1
-        self._applied += frame.end - frame.start
+        self._advance(frame.end - frame.start, said if isinstance(said, Turn) else None)
+
+    def _advance(self, length: int, turn: Turn | None) -> None:
+        """Count a frame of this length as applied."""
+        self._applied += length
+        self._journal.frames += 1
+        if turn is not None:
+            self._records.turn(turn.generation)
+            self._go_on_in(turn)
 
     def _follow(self, generation: int) -> None:
-        """Go over to the journal of a later checkpoint that another process wrote."""
+        """Take note of a checkpoint that another process wrote."""
         before = self._manifest
-        after = checkpoint.read_manifest(self._directory, self._location)
+        after = checkpoint.newest(self.directory, self._location)
         if (
             after is not None
-            and after.generation == before.generation + 1
             and after.head.epoch == before.head.epoch
-            and (self._applied == after.position or self._replay(after.position))
+            and after.generation > before.generation
+            and (self._applied >= after.position or self._replay(after.position))
         ):
-            self._records.settled()
-            self._records.history.settle(after.blocks("changes"), after.head.seq)
-            self._follow_journal(after)
+            self._settle_on(after)
         else:
             self._reload()
         if self._manifest.generation < generation:
@@ -243,16 +311,22 @@ class Following:
                 where=MANIFEST,
             )
 
+    def _settle_on(self, manifest: Manifest) -> None:
+        """Let go of what the files of a checkpoint hold."""
+        self._records.settled(manifest.generation)
+        self._records.history.settle(manifest.blocks("changes"), manifest.head)
+        self._manifest = manifest
+
     def _reload(self) -> None:
         """Load a checkpoint that is too far away to follow; another one may be under way, so try for a while."""
         deadline = time.monotonic() + self._options.busy_seconds
-        loading = self._loading()
+        loading = Loading(self.directory, self._location)
         while True:
-            manifest = self._current() if self._read_only else checkpoint.read_manifest(self._directory, self._location)
+            manifest = checkpoint.newest(self.directory, self._location)
             try:
                 if manifest is not None:
                     for path in loading.missing(manifest):
-                        loading.take(manifest, path, loading.read(path))
+                        loading.take(manifest, path, None)
                     self._take_over(loading.build(manifest), manifest)
                     return
             except EditConflictError:
@@ -264,8 +338,8 @@ class Following:
                 )
             time.sleep(0.01)
 
-    def _damaged(self, offset: int) -> StoreDamagedError:
-        where = f"{journal_name(self._manifest.generation)}, byte {offset}"
+    def _damaged(self, offset: int, journal: JournalFile | None = None) -> StoreDamagedError:
+        where = f"{(journal or self._journal).path.name}, byte {offset}"
         return StoreDamagedError(
             f"{self._location}: {where}: what stands there is neither a commit nor the torn end of one; restore the"
             " file from a backup, or cut it there and lose what follows",

@@ -8,6 +8,7 @@ from collections import OrderedDict
 from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
+from polaris_json_fs.checkpoint import content
 from polaris_json_fs.edits import edited
 from polaris_json_fs.layout import block_of, block_path
 from polaris_json_fs.lines import change_line, read_change, split_lines
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from polaris_core.abc import ChangeRecord
+    from polaris_core.abc import ChangeRecord, Head
 
 __all__ = ["History"]
 
@@ -26,12 +27,18 @@ _KEPT: Final = 4  # blocks whose lines stay in memory, some megabytes each
 
 
 class History:
-    """The feed. What is in memory starts with a block, so what is only on the disk is complete and final."""
+    """The feed. What is in memory starts with a block, so what is only on the disk is complete and final.
 
-    def __init__(self, directory: Path, location: str) -> None:
+    The changes that a store was opened with stay lines until somebody asks for them.
+    """
+
+    def __init__(self, directory: Path, location: str, opened: Sequence[bytes] = ()) -> None:
+        """`opened` are the lines of the last block, if it is not complete."""
         self._directory = directory
         self._location = location
         self._blocks: dict[int, Entry] = {}
+        self._floor = 0
+        self._opened = opened
         self._latest: list[ChangeRecord] = []
         self._read: OrderedDict[int, Sequence[bytes]] = OrderedDict()
         self._guard = threading.Lock()
@@ -40,27 +47,53 @@ class History:
         """Append changes."""
         self._latest.extend(changes)
 
-    def settle(self, blocks: Mapping[int, Entry], seq: int) -> None:
-        """Let go of what a checkpoint at change `seq` holds in complete files; `blocks` are its files."""
-        open_block = block_of(seq + 1)
-        self._blocks = {block: entry for block, entry in blocks.items() if block < open_block}
-        self._latest = self._latest[bisect_left(self._latest, open_block, key=_block) :]
+    def trim(self, floor: int) -> None:
+        """Drop the changes up to a number."""
+        if floor > self._floor:
+            self._floor = floor
+            start = bisect_right(self._latest, floor, key=_seq)
+            if start:
+                self._latest = self._latest[start:]
 
-    def files(self) -> Iterator[tuple[int, bytes]]:
-        """Return block and content of the files that hold what is in memory."""
+    def settle(self, blocks: Mapping[int, Entry], head: Head) -> None:
+        """Let go of what a checkpoint with this head holds in complete files; `blocks` are its files."""
+        open_block = block_of(head.seq + 1)
+        self._blocks = {block: entry for block, entry in blocks.items() if block < open_block}
+        if self._opened and block_of(_seq_of_line(self._opened[0])) < open_block:
+            self._opened = ()
+        start = bisect_left(self._latest, open_block, key=_block)
+        if start:
+            self._latest = self._latest[start:]
+
+    def files(self, head: Head, guard: threading.Lock) -> Iterator[tuple[str, bytes]]:
+        """Return path and content of the files of a checkpoint with this head that are not as they are to be.
+
+        The block that the floor is in keeps what lies below it until all of it does.
+        """
+        first_kept = block_of(head.floor + 1)
+        with guard:
+            dropped = [block for block in self._blocks if block < first_kept]
+            opened, latest = self._opened, self._latest
+            end = bisect_right(latest, head.seq, key=_seq)
+        for block in dropped:
+            yield block_path("changes", block), b""
         start = 0
-        while start < len(self._latest):
-            block = block_of(self._latest[start].seq)
-            end = bisect_right(self._latest, block, key=_block)
-            yield block, b"".join(map(change_line, self._latest[start:end]))
-            start = end
+        while opened or start < end:
+            block = block_of(_seq_of_line(opened[0]) if opened else latest[start].seq)
+            stop = bisect_right(latest, block, 0, end, key=_block)
+            lines = [line + b"\n" for line in opened if _seq_of_line(line) > head.floor]
+            lines += [change_line(change) for change in latest[start:stop] if change.seq > head.floor]
+            yield block_path("changes", block), b"".join(lines)
+            opened, start = (), stop
 
     def changes(self, after: int, limit: int, id: int | None) -> list[ChangeRecord]:
         """Return the changes after a number, in order; with `id`, those it takes part in."""
+        after = max(after, self._floor)
         found: list[ChangeRecord] = []
         for block in self._blocks:
             if block >= block_of(after + 1) and len(found) < limit:
-                found += self._in_block(block, after, limit - len(found), id)
+                found += _chosen(self._lines(block), after, limit - len(found), id)
+        found += _chosen(self._opened, after, limit - len(found), id)
         latest = self._latest
         for at in range(bisect_right(latest, after, key=_seq), len(latest)):
             if len(found) >= limit:
@@ -69,32 +102,13 @@ class History:
                 found.append(latest[at])
         return found
 
-    def _in_block(self, block: int, after: int, limit: int, id: int | None) -> list[ChangeRecord]:
-        found = []
-        lines = self._lines(block)
-        start = bisect_right(lines, after, key=_seq_of_line) if block == block_of(after + 1) else 0
-        marks = () if id is None else tuple(b'"%b":%d,' % (name, id) for name in (b"id", b"source_id", b"target_id"))
-        for at in range(start, len(lines)):
-            line = lines[at]
-            if marks and not any(mark in line for mark in marks):
-                continue
-            change = read_change(line)
-            if _concerns(change, id):  # the marks may stand in the body too
-                found.append(change)
-                if len(found) == limit:
-                    break
-        return found
-
     def _lines(self, block: int) -> Sequence[bytes]:
         with self._guard:
             lines = self._read.get(block)
             if lines is None:
-                path = block_path("changes", block)
-                try:
-                    data = (self._directory / path).read_bytes()
-                except FileNotFoundError:
-                    raise edited(self._location, path, None, waiting=False) from None
-                if Entry.of(data) != self._blocks[block]:
+                path, entry = block_path("changes", block), self._blocks[block]
+                data = content(self._directory, path, entry)
+                if data is None or Entry.of(data) != entry:
                     raise edited(self._location, path, data, waiting=False)
                 lines = self._read[block] = list(split_lines(data))
                 if len(self._read) > _KEPT:
@@ -102,6 +116,21 @@ class History:
             else:
                 self._read.move_to_end(block)
             return lines
+
+
+def _chosen(lines: Sequence[bytes], after: int, limit: int, id: int | None) -> list[ChangeRecord]:
+    """Return, of the lines of a block, the changes after a number that an id takes part in."""
+    found: list[ChangeRecord] = []
+    marks = () if id is None else tuple(b'"%b":%d,' % (name, id) for name in (b"id", b"source_id", b"target_id"))
+    for at in range(bisect_right(lines, after, key=_seq_of_line), len(lines)):
+        if len(found) >= limit:
+            break
+        if marks and not any(mark in lines[at] for mark in marks):
+            continue
+        change = read_change(lines[at])
+        if _concerns(change, id):  # the marks may stand in the body too
+            found.append(change)
+    return found
 
 
 def _block(change: ChangeRecord) -> int:

@@ -7,9 +7,12 @@ A frame is a header of fixed width, which is a line of JSON itself, and as many 
     {"name":"Ada Lovelace","type":"person","id":1,"revision":1,"body":{...}}
     {"seq":1,"commit":1,"kind":"node.created","id":1,"source_id":0,"target_id":0,"body":{...}}
 
-The digest covers the number, the lines and the manifest that the journal follows, so that neither a frame of another
-place nor one of another journal passes for the next one. A write that was torn is at the end; so a frame that is not
-whole and is followed by one that is, is damage.
+The digest covers the number, the lines and the journal's seed, so that neither a frame of another place nor one of
+another journal passes for the next one. A write that was torn is at the end; so a frame that is not whole and is followed
+by one that is, is damage.
+
+The last frame of a journal may be a turn, `{"turn":{"generation":4,"seed":"..."}}`: then commits go on in the journal of
+that generation, and a checkpoint of the state at this point may be written while they do.
 """
 
 from __future__ import annotations
@@ -38,7 +41,7 @@ from polaris_json_fs.lines import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["Frame", "Scan", "decode_plan", "encode_frame", "encode_plan", "scan"]
+__all__ = ["Frame", "Scan", "Turn", "decode", "encode_frame", "encode_plan", "encode_turn", "scan"]
 
 _HEADER = b'{"frame":"%012d","bytes":"%010d","digest":"%b"}\n'
 _START = b'{"frame":"'
@@ -52,6 +55,13 @@ class Frame(NamedTuple):
     start: int
     end: int
     payload: bytes
+
+
+class Turn(NamedTuple):
+    """The end of a journal: where commits go on, and what the frames there are tied to."""
+
+    generation: int
+    seed: str
 
 
 class Scan(NamedTuple):
@@ -72,6 +82,7 @@ def encode_plan(plan: CommitPlan) -> bytes:
         "meta": len(plan.put_meta),
         "changes": len(plan.changes),
         "receipts": len(plan.receipts),
+        **({"forget_receipts": plan.forget_receipts} if plan.forget_receipts else {}),
     }
     return b"".join(
         (
@@ -86,13 +97,20 @@ def encode_plan(plan: CommitPlan) -> bytes:
     )
 
 
-def decode_plan(payload: bytes, expected: Head) -> CommitPlan:
-    """Return the plan of some lines, to be applied to a state with this head.
+def encode_turn(turn: Turn) -> bytes:
+    """Return the line of a turn."""
+    return orjson.dumps({"turn": turn._asdict()}) + b"\n"
 
-    Raises `ValueError`, `KeyError` or `TypeError` where a whole frame does not hold a plan.
+
+def decode(payload: bytes, expected: Head) -> CommitPlan | Turn:
+    """Return what some lines say: a turn, or a plan to be applied to a state with this head.
+
+    Raises `ValueError`, `KeyError` or `TypeError` where a whole frame holds neither.
     """
     lines: Iterator[bytes] = iter(payload.split(b"\n"))
     first = orjson.loads(next(lines))
+    if "turn" in first:
+        return Turn(**first["turn"])
     return CommitPlan(
         expected=expected,
         head=Head(**first["head"]),
@@ -102,21 +120,22 @@ def decode_plan(payload: bytes, expected: Head) -> CommitPlan:
         put_meta=list(map(read_meta, islice(lines, first["meta"]))),
         changes=list(map(read_change, islice(lines, first["changes"]))),
         receipts=list(map(read_receipt, islice(lines, first["receipts"]))),
+        forget_receipts=first.get("forget_receipts", 0),
     )
 
 
-def _digest(payload: bytes, number: int, seed: bytes) -> bytes:
-    digest = hashlib.sha256(b"%b %d " % (seed, number))
+def _digest(payload: bytes, number: int, seed: str) -> bytes:
+    digest = hashlib.sha256(b"%b %d " % (seed.encode(), number))
     digest.update(payload)
     return digest.hexdigest()[:16].encode()
 
 
-def encode_frame(payload: bytes, number: int, seed: bytes) -> bytes:
+def encode_frame(payload: bytes, number: int, seed: str) -> bytes:
     """Return the frame of a journal's commit of this number, counted from 1."""
     return _HEADER % (number, len(payload), _digest(payload, number, seed)) + payload
 
 
-def _frame_at(data: bytes, start: int, seed: bytes) -> tuple[int, Frame] | None:
+def _frame_at(data: bytes, start: int, seed: str) -> tuple[int, Frame] | None:
     header = _PATTERN.match(data, start)
     if header is None:
         return None
@@ -127,7 +146,7 @@ def _frame_at(data: bytes, start: int, seed: bytes) -> tuple[int, Frame] | None:
     return number, Frame(start, header.end() + length, payload)
 
 
-def scan(data: bytes, number: int, seed: bytes) -> Scan:
+def scan(data: bytes, number: int, seed: str) -> Scan:
     """Return the whole frames at the start of some bytes, the first of which has this number."""
     frames: list[Frame] = []
     end = 0

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from polaris_core import StoreDamagedError
 from polaris_json_fs.files import sync_directory, write_all
+from polaris_json_fs.layout import journal_name
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,11 +22,19 @@ class UncertainError(Exception):
 class JournalFile:
     """One generation's journal. It is opened when it is first needed and made by the first commit.
 
-    A process that has it open reads it to its end even after a checkpoint by another one has deleted it.
+    Its frames are tied to `seed`, and `base` bytes were ever committed before it. A process that has it open reads it to
+    its end even after a checkpoint by another one has deleted it.
     """
 
-    def __init__(self, path: Path, location: str, *, write: bool) -> None:
-        self.path = path
+    def __init__(
+        self, directory: Path, location: str, generation: int, *, seed: str = "", base: int = 0, write: bool
+    ) -> None:
+        self.path = directory / journal_name(generation)
+        self.generation = generation
+        self.seed = seed
+        self.base = base
+        self.frames = 0
+        """How many frames this process has applied."""
         self._location = location
         self._flags = (os.O_RDWR if write else os.O_RDONLY) | os.O_CLOEXEC
         self._descriptor = -1

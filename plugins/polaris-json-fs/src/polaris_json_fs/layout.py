@@ -6,6 +6,7 @@ from typing import Final
 
 __all__ = [
     "BLOCK",
+    "CHECKPOINT_LOCK",
     "COUNTER",
     "DIRECTORIES",
     "GITIGNORE",
@@ -18,6 +19,7 @@ __all__ = [
     "NEXT",
     "block_of",
     "block_path",
+    "journal_generation",
     "journal_name",
 ]
 
@@ -28,6 +30,9 @@ NEW: Final = ".new"
 """Ends the name of a file that is being written."""
 META: Final = "meta.jsonl"
 LOCK: Final = "lock"
+"""Held while a commit is made."""
+CHECKPOINT_LOCK: Final = "checkpoint.lock"
+"""Held while a checkpoint is written; who holds both has taken this one first."""
 COUNTER: Final = "committed"
 IGNORED: Final = ".gitignore"
 DIRECTORIES: Final = ("nodes", "edges", "changes", "receipts")
@@ -37,6 +42,7 @@ BLOCK: Final = 4_096
 GITIGNORE: Final = f"""\
 # What running processes share, and what a crash may leave.
 /{LOCK}
+/{CHECKPOINT_LOCK}
 /{COUNTER}
 /{NEXT}
 *{NEW}
@@ -57,5 +63,11 @@ def block_path(directory: str, block: int) -> str:
 
 
 def journal_name(generation: int) -> str:
-    """Return the name of the journal that follows the checkpoint of this generation."""
+    """Return the name of the journal of this generation."""
     return f"journal-{generation:06d}.log"
+
+
+def journal_generation(name: str) -> int | None:
+    """Return the generation of the journal with this name, None for another file's."""
+    digits = name.removeprefix("journal-").removesuffix(".log")
+    return int(digits) if digits.isdecimal() and name == journal_name(int(digits)) else None

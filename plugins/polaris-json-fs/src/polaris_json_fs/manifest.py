@@ -15,8 +15,11 @@ from polaris_json_fs.layout import MANIFEST
 
 __all__ = ["DIRECTORY_FORMAT", "Entry", "Manifest"]
 
-DIRECTORY_FORMAT: Final = 1
-"""The meaning of the files' names and lines; a directory of a newer one is refused."""
+DIRECTORY_FORMAT: Final = 2
+"""The meaning of the files' names and lines; a directory of a newer one is refused.
+
+In format 1 a manifest did not name the seed of its journal, which was its own digest.
+"""
 _MARK: Final = "polaris_json_fs"
 _OPTIONS: Final = orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE
 
@@ -41,12 +44,14 @@ def _digest(fields: Mapping[str, Any]) -> str:
 class Manifest:
     """One checkpoint.
 
-    `generation` counts them, `position` is how many bytes were ever committed before the journal that follows it, and
-    `files` maps the path of each file, relative to the store, to what it holds. `digest` tells this manifest from any
-    other, those of restored copies included, and so ties a journal to it.
+    `generation` is that of the journal that goes on from it, `journal` the seed of that journal's frames, which is the epoch
+    where the history begins with it, `position` how
+    many bytes were ever committed before it, and `files` maps the path of each file, relative to the store, to what it
+    holds. `digest` tells this manifest from any other, those of restored copies included.
     """
 
     head: Head
+    journal: str
     generation: int = 0
     position: int = 0
     files: Mapping[str, Entry] = attrs.Factory(dict)
@@ -57,6 +62,7 @@ class Manifest:
         fields = {
             _MARK: DIRECTORY_FORMAT,
             "generation": self.generation,
+            "journal": self.journal,
             "position": self.position,
             "head": self.head._asdict(),
             "files": {path: entry._asdict() for path, entry in self.files.items()},
@@ -90,6 +96,7 @@ class Manifest:
         try:
             return cls(
                 head=Head(**fields["head"]),
+                journal=fields["journal"] if fields[_MARK] > 1 else digest,
                 generation=fields["generation"],
                 position=fields["position"],
                 files={path: Entry(**entry) for path, entry in fields["files"].items()},
@@ -97,11 +104,6 @@ class Manifest:
             )
         except (KeyError, TypeError, AttributeError) as error:
             raise _damaged(location, f"lacks something: {error!r}") from error
-
-    @property
-    def seed(self) -> bytes:
-        """What the frames of the journal that follows are tied to."""
-        return self.digest.encode()
 
     @property
     def record_bytes(self) -> int:

@@ -25,22 +25,31 @@ class Verdict(NamedTuple):
     lost: bool
 
 
-def judge(found: Scan, size: int, acknowledged: int, *, lost_power: bool) -> Verdict:
+def judge(
+    found: Scan, size: int, acknowledged: int, *, turned: bool = False, later: bool = False, lost_power: bool = False
+) -> Verdict:
     """Decide on a journal of `size` bytes.
 
     `acknowledged` is the offset up to which the shared counter says that commits were acknowledged, 0 where it says
-    nothing. `lost_power` tells that commits were acknowledged before they were on the disk and that the machine was
+    nothing. `turned` tells that its last whole frame says where commits go on, `later` that there is a journal of a later
+    generation. `lost_power` tells that commits were acknowledged before they were on the disk and that the machine was
     started again since: then anything may be missing, and what is whole from the start on is what there is.
 
     A frame that is not whole is a torn write if nothing whole follows and nobody was told of it. A journal that ends
-    before what was acknowledged was shortened or is an older copy; what it holds is a state that was, so it is taken,
-    as another history. Everything else raises `DamageError`.
+    before what was acknowledged, or before the turn to a later one, was shortened or is an older copy; what it holds is a
+    state that was, so it is taken, as another history. Everything else raises `DamageError`.
     """
     if lost_power:
-        return Verdict(found.end, lost=True)
+        return Verdict(found.end, lost=not turned)
     if found.damaged:
         raise DamageError(found.end)
-    if acknowledged > size:
+    if turned:
+        if found.end < size:
+            raise DamageError(found.end)
+        return Verdict(found.end, lost=False)
+    if later and found.end < size:
+        raise DamageError(found.end)
+    if later or acknowledged > size:
         return Verdict(found.end, lost=True)
     if acknowledged > found.end:
         raise DamageError(found.end)

@@ -7,7 +7,7 @@ import threading
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import aiofiles
 
@@ -15,6 +15,7 @@ from polaris_core import (
     EditConflictError,
     ForkedError,
     InvalidLocationError,
+    StoreBusyError,
     StoreClosedError,
     StoreReadOnlyError,
 )
@@ -34,6 +35,14 @@ if TYPE_CHECKING:
 __all__ = ["JsonStorage"]
 
 T = TypeVar("T")
+
+
+class _Threads(NamedTuple):
+    """The threads of an open store: one that reads, one that commits, one that writes checkpoints."""
+
+    read: Worker
+    write: Worker
+    keep: Worker
 
 
 class JsonStorage(BlockingStorage):
@@ -59,12 +68,12 @@ class JsonStorage(BlockingStorage):
         self._read_only = options.read_only or location.mode == "ro"
         self._store = Store(Path.cwd() / location.path, self._location, options, read_only=self._read_only)
         self._pid = os.getpid()
-        self._workers: tuple[Worker, Worker] | None = None
+        self._threads: _Threads | None = None
         self._checkpoint_posted = False
 
     async def open(self) -> Head:
         """Open or make the store, recover what a crash left, and return where it stands."""
-        self._workers = Worker("polaris-json-read"), Worker("polaris-json-write")
+        self._threads = _Threads(Worker("polaris-json-read"), Worker("polaris-json-write"), Worker("polaris-json-keep"))
         try:
             return await self._load()
         except BaseException:
@@ -73,40 +82,58 @@ class JsonStorage(BlockingStorage):
 
     async def close(self) -> None:
         """Bring the readable files up to date and release everything."""
-        if self._workers is None:
+        if self._threads is None:
             return
         if os.getpid() != self._pid:  # the threads stayed in the parent, and so does the store
-            self._workers = None
+            self._threads = None
             self._store.release()
             return
         await self._stop(self._store.close)
 
     def _stop(self, last: Callable[[], None]) -> asyncio.Future[None]:
-        assert self._workers is not None  # noqa: S101 - both callers have them
-        (reader, writer), self._workers = self._workers, None
-        idle = threading.Event()  # a cancelled caller's read may still be under way
-        reader.post(idle.set)
-        reader.stop()
-        done = writer.run(lambda: last() if idle.wait() else None)
-        writer.stop()
+        assert self._threads is not None  # noqa: S101 - both callers have them
+        threads, self._threads = self._threads, None
+        idle = [threading.Event() for _ in threads[:2]]  # a cancelled caller's work may still be under way
+        for thread, event in zip(threads, idle, strict=False):
+            thread.post(event.set)
+            thread.stop()
+
+        def end() -> None:
+            for event in idle:
+                event.wait()
+            last()
+
+        done = threads.keep.run(end)
+        threads.keep.stop()
         return done
 
     async def _load(self) -> Head:
-        """Load a checkpoint, without the lock: a later one that another process writes meanwhile is loaded in turn."""
-        store, loading, before = self._store, None, None
-        while True:
-            manifest, fresh = await self._call(store.find, write=True)
-            loading = loading or fresh
-            try:
-                await self._stream(loading, manifest)
-            except EditConflictError:
-                if before is not None and before.digest == manifest.digest:
-                    raise
-            else:
+        """Load a checkpoint while others go on; where one of them comes in between, once more without them."""
+        store, loading = self._store, None
+        try:
+            for alone in (False, True):
+                if alone:
+                    await self._call(store.be_alone, write=True)
+                found = await self._call(store.find, write=True)
+                if found is None:
+                    continue
+                manifest, fresh = found
+                loading = loading or fresh
+                try:
+                    await self._stream(loading, manifest)
+                except EditConflictError:
+                    if alone:
+                        raise
+                    continue
                 head = await self._call(partial(store.start, loading, manifest), write=True)
                 if head is not None:
                     return head
-            before = manifest
+            raise StoreBusyError(
+                f"{self._location} was changed by something other than Polaris while it was opened",
+                location=self._location,
+            )
+        finally:
+            await self._call(store.let_others_in, write=True)
 
     async def _stream(self, loading: Loading, manifest: Manifest) -> None:
         """Read the files one after the other, the next one while the thread takes in the last."""
@@ -114,7 +141,7 @@ class JsonStorage(BlockingStorage):
         for path in loading.missing(manifest):
             with translated(self._location):
                 try:
-                    async with aiofiles.open(loading.source(path), "rb") as file:
+                    async with aiofiles.open(self._store.directory / path, "rb") as file:
                         data: bytes | None = await file.read()
                 except FileNotFoundError:
                     data = None
@@ -129,13 +156,17 @@ class JsonStorage(BlockingStorage):
         """Return a session on the latest committed state, in a thread."""
         with self._store.writing() if write else self._store.reading() as session:
             yield session
-        if write and not self._checkpoint_posted and self._store.due() and self._workers is not None:
+        if write and not self._checkpoint_posted and self._store.due() and self._threads is not None:
             self._checkpoint_posted = True
-            self._workers[1].post(self._checkpoint)
+            self._threads.keep.post(self._checkpoint)
 
     def _checkpoint(self) -> None:
-        self._checkpoint_posted = False
-        self._store.checkpoint()
+        try:
+            self._store.checkpoint()
+        except StoreBusyError:
+            return  # another process is at it
+        finally:
+            self._checkpoint_posted = False
 
     async def run(self, function: Callable[[], T], *, write: bool) -> T:
         """Run a function in the thread that reads or in the one that writes."""
@@ -149,9 +180,9 @@ class JsonStorage(BlockingStorage):
     def _submit(self, function: Callable[[], T], *, write: bool) -> asyncio.Future[T]:
         if os.getpid() != self._pid:
             raise ForkedError(f"{self._location} was opened before this process was forked: open it again here")
-        if self._workers is None:
+        if self._threads is None:
             raise StoreClosedError(f"{self._location} is closed")
-        return self._workers[write].run(function)
+        return (self._threads.write if write else self._threads.read).run(function)
 
     def stamp(self) -> int | None:
         """Return how many bytes were ever committed, by any process; None for a copy that nobody opened for writing."""
