@@ -18,7 +18,7 @@ from polaris_core.graph.reading import Where
 from polaris_core.graph.view import Moment
 from polaris_core.graph.writing import Attributes, Observations
 from polaris_core.limits import Limits
-from polaris_core.model import Edge, Node, Observation, Path
+from polaris_core.model import Change, Edge, Node, Observation, Path
 from polaris_core.mutations import Batch, Commit, Mutation
 from polaris_core.values import EMPTY
 
@@ -129,6 +129,14 @@ class BlockingGraph(BlockingReads):
         snapshot = self._graph.snapshot()
         view = self._call(snapshot.__aenter__())
         yield BlockingView(self._thread, view)
+
+    def undo(self, commit: Commit | Change | int) -> Commit:
+        """As `Graph.undo`."""
+        return self._call(self._graph.undo(commit))
+
+    def acting_as(self, author: str | None) -> BlockingGraph:
+        """As `Graph.acting_as`."""
+        return BlockingGraph(self._thread, self._graph.acting_as(author))
 
     def commit(self, batch: Batch | Mutation | Sequence[Mutation]) -> Commit:
         """As `Graph.commit`."""

@@ -112,3 +112,14 @@ class BlockingReads:
     def changes(self, after: Cursor | str | None = None, limit: int = 1000) -> tuple[Change, ...]:
         """As `Graph.changes`."""
         return self._call(self._state.changes(after, limit))
+
+    def history(
+        self,
+        key: str | tuple[str, str, str],
+        *,
+        oldest_first: bool = False,
+        limit: int = 100,
+        cursor: str | None = None,
+    ) -> Page[Change]:
+        """As `Graph.history`."""
+        return self._call(self._state.history(key, oldest_first=oldest_first, limit=limit, cursor=cursor))

@@ -6,11 +6,14 @@ from abc import abstractmethod
 from typing import TypeVar, cast
 
 from polaris_core.errors import InvalidCursorError, NodeNotFoundError
+from polaris_core.graph.histories import History
 from polaris_core.graph.names import near_names
 from polaris_core.graph.questions import Changes, Place, Question
 from polaris_core.graph.reading import Reading
-from polaris_core.model import Change, Cursor
+from polaris_core.model import Change, Cursor, edge_key
+from polaris_core.query import Page
 from polaris_core.records import Program, Session
+from polaris_core.values import normalize_name
 
 __all__ = ["Committed"]
 
@@ -55,3 +58,20 @@ class Committed(Reading):
         if place is not None and not isinstance(cast("object", place), Cursor):
             raise InvalidCursorError(f"a place in history is a cursor or its text, not {type(after).__name__}")
         return await self._ask(Changes(place, self._page(limit)))
+
+    async def history(
+        self,
+        key: str | tuple[str, str, str],
+        *,
+        oldest_first: bool = False,
+        limit: int = 100,
+        cursor: str | None = None,
+    ) -> Page[Change]:
+        """Return a page of the changes of a node, or of an edge by source, type and target; the newest first unless said.
+
+        It is followed through all its names, and may be gone by now. What is gone, or is called otherwise now, is found by the
+        key it had last, within the limit `scan` of changes. The oldest change that is kept ends the history. Raises
+        `NodeNotFoundError` or `EdgeNotFoundError`, and `HistoryTrimmedError` where the page asked for is gone.
+        """
+        wanted = normalize_name(key) if isinstance(key, str) else edge_key(key)
+        return await self._ask(History(wanted, self._page(limit), cursor, oldest_first, self.limits.scan))

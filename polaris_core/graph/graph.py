@@ -5,15 +5,25 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Self, TypeVar, cast
 
-from polaris_core.errors import NodeNotFoundError, PolarisError
+import attrs
+
+from polaris_core.errors import (
+    AlreadyExistsError,
+    ConflictError,
+    NodeHasEdgesError,
+    NodeNotFoundError,
+    NotFoundError,
+    PolarisError,
+)
 from polaris_core.graph.committed import Committed
-from polaris_core.graph.transaction import Transaction, transact
+from polaris_core.graph.transaction import Transaction, retried, transact
+from polaris_core.graph.undo import Undoing
 from polaris_core.graph.view import Moment, View, view_of_now
 from polaris_core.graph.writing import Verbs
 from polaris_core.limits import Limits
-from polaris_core.model import Node
+from polaris_core.model import Change, Node
 from polaris_core.mutations import Batch, Commit, Mutation, Result
 from polaris_core.records import Program
 from polaris_core.storage import StorageService
@@ -22,6 +32,8 @@ __all__ = ["Graph"]
 
 T = TypeVar("T")
 
+UNDO_ATTEMPTS = 8
+
 
 class Graph(Committed, Verbs):
     """One graph of one store. Every call sees one committed state; every verb that writes is one durable commit.
@@ -29,9 +41,14 @@ class Graph(Committed, Verbs):
     Its calls may come from any event loop and any thread. `async with` closes it at the end.
     """
 
-    def __init__(self, service: StorageService) -> None:
+    def __init__(self, service: StorageService, author: str | None = None) -> None:
         self.service = service
         self.limits: Limits = service.limits
+        self.author = author
+
+    def acting_as(self, author: str | None) -> Graph:
+        """Return the same graph, whose writes carry an author unless they name one; closing either closes both."""
+        return Graph(self.service, Batch((), author=author).author)
 
     async def __aenter__(self) -> Self:
         return self
@@ -53,7 +70,7 @@ class Graph(Committed, Verbs):
 
     async def _write(self, mutation: Mutation) -> Result:
         try:  # as `commit`, a coroutine less: this is every single write
-            return (await self.service.commit(Batch((mutation,)))).results[0]
+            return (await self.service.commit(Batch((mutation,), author=self.author))).results[0]
         except NodeNotFoundError as error:
             raise await self._explained(error) from None
 
@@ -62,13 +79,18 @@ class Graph(Committed, Verbs):
     async def commit(self, batch: Batch | Mutation | Sequence[Mutation]) -> Commit:
         """Apply one batch, or mutations as one, and return what it did; raises the error that refused it."""
         try:
-            return await self.service.commit(batch if isinstance(batch, Batch) else Batch(batch))
+            return await self.service.commit(self._signed(batch if isinstance(batch, Batch) else Batch(batch)))
         except NodeNotFoundError as error:
             raise await self._explained(error) from None
 
     async def apply(self, batches: Sequence[Batch]) -> list[Commit | PolarisError]:
         """Apply batches in order, together in as few durable commits as the limits allow; return what became of each."""
-        return await self.service.apply(batches)
+        return await self.service.apply([self._signed(batch) for batch in batches])
+
+    def _signed(self, batch: Batch) -> Batch:
+        if self.author is None or not isinstance(cast("object", batch), Batch) or batch.author is not None:
+            return batch
+        return attrs.evolve(batch, author=self.author)
 
     @asynccontextmanager
     async def transaction(self, *, author: str | None = None, validate: bool = True) -> AsyncIterator[Transaction]:
@@ -76,7 +98,7 @@ class Graph(Committed, Verbs):
 
         Raises `ConflictError` where something the transaction read was changed meanwhile; then nothing was written.
         """
-        transaction = Transaction(self.service, author=author, validate=validate)
+        transaction = self._begin(author, validate=validate)
         try:
             yield transaction
             await transaction.commit()
@@ -95,7 +117,10 @@ class Graph(Committed, Verbs):
 
         Returns what the function returned; raises `ConflictError` after the last attempt, and whatever the function raises.
         """
-        return await transact(lambda: Transaction(self.service, author=author, validate=validate), function, attempts)
+        return await transact(lambda: self._begin(author, validate=validate), function, attempts)
+
+    def _begin(self, author: str | None, *, validate: bool) -> Transaction:
+        return Transaction(self.service, author=self.author if author is None else author, validate=validate)
 
     # --- the past -------------------------------------------------------------------------------------------------
 
@@ -112,3 +137,29 @@ class Graph(Committed, Verbs):
     async def snapshot(self) -> AsyncIterator[View]:
         """Read, inside the block, the one state that is committed where it begins, whatever is committed meanwhile."""
         yield await view_of_now(self.service)
+
+    async def undo(self, commit: Commit | Change | int) -> Commit:
+        """Take a commit back in a new one: a `Commit`, or one of its changes, or the number of one.
+
+        What it created is deleted, what it deleted is created again, with an id of its own, and what it updated or renamed is
+        as it was before; what else was written since stays. Events stay too. Raises `ConflictError` where something later
+        touched the same fields, or a record that the commit created or deleted; `HistoryTrimmedError` where its changes are
+        no longer kept, and `RefusedError` for a bulk load.
+        """
+        program = Undoing(commit)
+
+        async def attempt() -> Commit | ConflictError:
+            try:
+                found = await self.service.read(program)
+            except ConflictError as error:  # what was found will not go away
+                return error
+            batch = Batch(found.mutations, found.expect, author=self.author)
+            try:
+                return await self.service.commit(batch)
+            except (AlreadyExistsError, NodeHasEdgesError, NotFoundError) as error:
+                return ConflictError(f"the commit cannot be undone: {error}", key=error.key)
+
+        outcome = await retried(attempt, UNDO_ATTEMPTS)
+        if isinstance(outcome, ConflictError):
+            raise outcome
+        return outcome

@@ -17,7 +17,7 @@ from polaris_core.planning import load, plan
 from polaris_core.records import Session
 from polaris_core.storage import StorageService
 
-__all__ = ["Transaction", "transact"]
+__all__ = ["Transaction", "retried", "transact"]
 
 T = TypeVar("T")
 
@@ -103,17 +103,27 @@ async def transact(
     begin: Callable[[], Transaction], function: Callable[[Transaction], Awaitable[T]], attempts: int
 ) -> T:
     """Run a function in a transaction, again with jittered backoff while it conflicts, and return what it returned."""
-    for attempt in range(attempts):
+
+    async def attempt() -> T:
         transaction = begin()
         try:
             answer = await function(transaction)
             await transaction.commit()
-        except ConflictError:
-            if attempt + 1 >= attempts:
-                raise
-        else:
-            return answer
         finally:
             transaction.abandon()
-        await asyncio.sleep(random.uniform(0, min(FIRST_DELAY * 2**attempt, MOST_DELAY)))  # noqa: S311 - spreads callers, no secret
-    raise ValueError("attempts is at least 1")
+        return answer
+
+    return await retried(attempt, attempts)
+
+
+async def retried(attempt: Callable[[], Awaitable[T]], attempts: int) -> T:
+    """Return what an attempt returns, made again with jittered backoff while it raises `ConflictError`."""
+    for count in range(1, attempts):
+        try:
+            return await attempt()
+        except ConflictError:
+            delay = min(FIRST_DELAY * 2 ** (count - 1), MOST_DELAY)
+            await asyncio.sleep(random.uniform(0, delay))  # noqa: S311 - spreads callers, no secret
+    if attempts < 1:
+        raise ValueError("attempts is at least 1")
+    return await attempt()

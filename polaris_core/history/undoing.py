@@ -12,7 +12,17 @@ from polaris_core.errors import StoreDamagedError
 from polaris_core.records import ChangeRecord, EdgeRecord, MetaRecord, NodeRecord
 from polaris_core.values import to_micros
 
-__all__ = ["deleted_edge", "deleted_node", "meta_before", "name_before", "reading", "time_of", "undone"]
+__all__ = [
+    "deleted_edge",
+    "deleted_node",
+    "meta_before",
+    "name_before",
+    "reading",
+    "time_of",
+    "undo_attributes",
+    "undo_observations",
+    "undone",
+]
 
 R = TypeVar("R", NodeRecord, EdgeRecord)
 
@@ -71,9 +81,9 @@ def undone(record: R, changes: Iterable[ChangeRecord]) -> R:
     for change in changes:
         with reading(change) as body:
             undo, previous = body["undo"], body["previous"]
-            _undo_attributes(fields["attributes"], undo)
+            undo_attributes(fields["attributes"], undo)
             if "observe" in undo or "forget" in undo:
-                fields["observations"] = _undo_observations(fields["observations"], undo)
+                fields["observations"] = undo_observations(fields["observations"], undo)
             about |= {name: undo[name] for name in ("name", "type") if name in undo}
             about["revision"] = previous["revision"]
             fields["author"], fields["updated_at"] = previous["author"], previous["updated_at"]
@@ -81,7 +91,8 @@ def undone(record: R, changes: Iterable[ChangeRecord]) -> R:
     return record._replace(**about, body=dumps(fields))
 
 
-def _undo_attributes(attributes: dict[str, Any], undo: dict[str, Any]) -> None:
+def undo_attributes(attributes: dict[str, Any], undo: dict[str, Any]) -> None:
+    """Make attributes what they were before an update, in place."""
     for *way, key in undo.get("unset", ()):
         del _inside(attributes, way)[key]
     for (*way, key), value in undo.get("set", ()):
@@ -95,7 +106,8 @@ def _inside(attributes: dict[str, Any], way: Iterable[str]) -> dict[str, Any]:
     return at  # type: ignore[no-any-return]
 
 
-def _undo_observations(observations: list[Any], undo: dict[str, Any]) -> list[Any]:
+def undo_observations(observations: list[Any], undo: dict[str, Any]) -> list[Any]:
+    """Return observations as they were before an update, each in its place; the first list is left as it is."""
     forgotten = set(undo.get("forget", ()))
     kept = [item for item in observations if item["text"] not in forgotten]
     for item in undo.get("observe", ()):
