@@ -9,7 +9,18 @@ if TYPE_CHECKING:
     import pluggy
 
     from polaris_core.abc.cache import Cache, CacheCodec, CacheOptions, CacheSpec, CacheStatistics, Departure
-    from polaris_core.abc.capabilities import Backup, Finding, Progress, SalvageReport, Verify, VerifyReport
+    from polaris_core.abc.capabilities import (
+        Backup,
+        BlockingQuerySession,
+        Finding,
+        Index,
+        Indexes,
+        Progress,
+        QuerySession,
+        SalvageReport,
+        Verify,
+        VerifyReport,
+    )
     from polaris_core.abc.commands import CommandContext, CommandSpec
     from polaris_core.abc.events import Event, EventLog, EventStoreSpec
     from polaris_core.abc.flaws import flaws_of
@@ -49,7 +60,18 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "polaris_core.abc.cache": ("Cache", "CacheCodec", "CacheOptions", "CacheSpec", "CacheStatistics", "Departure"),
-    "polaris_core.abc.capabilities": ("Backup", "Finding", "Progress", "SalvageReport", "Verify", "VerifyReport"),
+    "polaris_core.abc.capabilities": (
+        "Backup",
+        "BlockingQuerySession",
+        "Finding",
+        "Index",
+        "Indexes",
+        "Progress",
+        "QuerySession",
+        "SalvageReport",
+        "Verify",
+        "VerifyReport",
+    ),
     "polaris_core.abc.commands": ("CommandContext", "CommandSpec"),
     "polaris_core.abc.events": ("Event", "EventLog", "EventStoreSpec"),
     "polaris_core.abc.flaws": ("flaws_of",),
@@ -90,6 +112,7 @@ _MODULES = {name: module for module, names in _HOMES.items() for name in names}
 __all__ = [
     "FORMAT",
     "Backup",
+    "BlockingQuerySession",
     "BlockingSession",
     "BlockingStorage",
     "Cache",
@@ -113,6 +136,8 @@ __all__ = [
     "FormatSpec",
     "Head",
     "Image",
+    "Index",
+    "Indexes",
     "KeyKind",
     "Kind",
     "Link",
@@ -123,6 +148,7 @@ __all__ = [
     "Plugins",
     "Program",
     "Progress",
+    "QuerySession",
     "Receipt",
     "SalvageReport",
     "Session",

@@ -6,13 +6,25 @@ others are methods of the storage. One that is asked for and missing is an `Unsu
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol, TypeAlias, runtime_checkable
 
-from polaris_core.records import Head
+from polaris_core.query import Kind, Query, Selected
+from polaris_core.records import Direction, Head
 
-__all__ = ["Backup", "Finding", "Progress", "SalvageReport", "Verify", "VerifyReport"]
+__all__ = [
+    "Backup",
+    "BlockingQuerySession",
+    "Finding",
+    "Index",
+    "Indexes",
+    "Progress",
+    "QuerySession",
+    "SalvageReport",
+    "Verify",
+    "VerifyReport",
+]
 
 Progress: TypeAlias = Callable[[int, int | None], None]
 """Is told, now and then and from any thread, how much is done and of how much, None where nobody knows."""
@@ -67,4 +79,72 @@ class Verify(Protocol):
 
     async def verify(self, progress: Progress | None = None) -> VerifyReport:
         """Read everything, and return all that is not as it was written or does not fit together. Changes nothing."""
+        ...
+
+
+@runtime_checkable
+class QuerySession(Protocol):
+    """Capability `query`, on the session: answers that do not read every record to the core. They are those of the core."""
+
+    async def select(self, query: Query) -> Selected:
+        """Return node or edge records, and where to go on; raises `LimitExceededError` as the core's `select` does."""
+        ...
+
+    async def count(self, query: Query) -> int:
+        """Return how many records the filter of a query admits; of its other fields only `scan` counts."""
+        ...
+
+    async def types(self, kind: Kind) -> Sequence[tuple[str, int]]:
+        """Return every type that nodes or edges have, in code point order, with how many have it."""
+        ...
+
+    async def degree(self, id: int, direction: Direction, types: Sequence[str] | None) -> int:
+        """Return how many links `Session.links` would return of one node, were there no limit."""
+        ...
+
+
+class BlockingQuerySession(Protocol):
+    """Capability `query` as synchronous code, on a `BlockingSession`."""
+
+    def select(self, query: Query) -> Selected:
+        """As `QuerySession.select`."""
+        ...
+
+    def count(self, query: Query) -> int:
+        """As `QuerySession.count`."""
+        ...
+
+    def types(self, kind: Kind) -> Sequence[tuple[str, int]]:
+        """As `QuerySession.types`."""
+        ...
+
+    def degree(self, id: int, direction: Direction, types: Sequence[str] | None) -> int:
+        """As `QuerySession.degree`."""
+        ...
+
+
+class Index(NamedTuple):
+    """An index: of nodes or of edges, on the value at a path into their attributes, in the text form of paths."""
+
+    kind: Kind
+    path: str
+
+
+@runtime_checkable
+class Indexes(Protocol):
+    """Capability `indexes`: indexes on the values at paths into the attributes, which every commit keeps up.
+
+    An index answers what compares the value at its path, and orders by it. It changes no answer and no history.
+    """
+
+    async def create_index(self, index: Index) -> bool:
+        """Make an index of what is stored and of what will be; return whether it is new. All or nothing."""
+        ...
+
+    async def drop_index(self, index: Index) -> bool:
+        """Delete an index; return whether it was there."""
+        ...
+
+    async def indexes(self) -> Sequence[Index]:
+        """Return the indexes in the order in which they were made."""
         ...

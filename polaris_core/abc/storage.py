@@ -10,14 +10,16 @@ from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any, Literal, Protocol, TypeVar
 from uuid import uuid4
 
 import attrs
 
-from polaris_core.abc.capabilities import SalvageReport
+from polaris_core.abc.capabilities import BlockingQuerySession, QuerySession, SalvageReport
 from polaris_core.abc.location import Location
 from polaris_core.errors import ProgramError
+from polaris_core.query import Query, Selected
 from polaris_core.records import (
     ChangeRecord,
     CommitPlan,
@@ -223,6 +225,40 @@ class _Awaited:
         return self._session.counts()
 
 
+class _AwaitedQueries:
+    """What a blocking session with the capability `query` has beyond others."""
+
+    __slots__ = ()
+    _session: Any
+
+    async def select(self, query: Query) -> Selected:
+        session: BlockingQuerySession = self._session
+        return session.select(query)
+
+    async def count(self, query: Query) -> int:
+        session: BlockingQuerySession = self._session
+        return session.count(query)
+
+    async def types(self, kind: Literal["node", "edge"]) -> Sequence[tuple[str, int]]:
+        session: BlockingQuerySession = self._session
+        return session.types(kind)
+
+    async def degree(self, id: int, direction: Direction, types: Sequence[str] | None) -> int:
+        session: BlockingQuerySession = self._session
+        return session.degree(id, direction, types)
+
+
+_OFFERS: tuple[tuple[str, type], ...] = (("select", _AwaitedQueries),)
+"""Optional methods of sessions by which a capability is known, and what passes that capability on."""
+
+
+@cache
+def _awaited(session: type) -> Callable[[Any], Session]:
+    """Return what makes an awaited session of a blocking one of some class, with the capabilities which that class has."""
+    offered = tuple(passing for method, passing in _OFFERS if hasattr(session, method))
+    return type("_Awaited", (*offered, _Awaited), {"__slots__": ()}) if offered else _Awaited
+
+
 def drive(program: Awaitable[T]) -> T:
     """Run an awaitable that never suspends to its end; one that suspends raises `ProgramError`."""
     steps = program.__await__()
@@ -238,7 +274,7 @@ def drive(program: Awaitable[T]) -> T:
 
 def run_program(program: Program[T], session: BlockingSession) -> T:
     """Run a program to its end on a blocking session, here and now, and return what it returns."""
-    return drive(program(_Awaited(session)))
+    return drive(program(_awaited(type(session))(session)))
 
 
 class BlockingStorage(Storage):
@@ -304,3 +340,4 @@ class StorageSpec:
 
 
 _: type[Session] = _Awaited  # the two interfaces cannot drift apart
+__: type[QuerySession] = _AwaitedQueries

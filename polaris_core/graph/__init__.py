@@ -1,6 +1,7 @@
 """The graph: verbs, transactions, views of the past, and how one is opened."""
 
 from polaris_core.graph.blocking import BlockingGraph, BlockingView, open_graph_blocking
+from polaris_core.graph.finding import Row
 from polaris_core.graph.graph import Graph
 from polaris_core.graph.opening import Opening, open_graph
 from polaris_core.graph.questions import Neighbor, Statistics
@@ -14,6 +15,7 @@ __all__ = [
     "Moment",
     "Neighbor",
     "Opening",
+    "Row",
     "Statistics",
     "Transaction",
     "View",

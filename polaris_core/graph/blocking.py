@@ -14,9 +14,8 @@ from polaris_core.graph.blocking_reads import BlockingReads
 from polaris_core.graph.graph import Graph
 from polaris_core.graph.loop_thread import LoopThread
 from polaris_core.graph.opening import Opening, open_graph
-from polaris_core.graph.reading import Where
 from polaris_core.graph.view import Moment
-from polaris_core.graph.writing import Attributes, Observations
+from polaris_core.graph.writing import Assigned, Attributes, Observations
 from polaris_core.limits import Limits
 from polaris_core.model import Change, Edge, Node, Observation, Path
 from polaris_core.mutations import Batch, Commit, Mutation
@@ -72,7 +71,7 @@ class BlockingGraph(BlockingReads):
         self,
         name: str,
         *,
-        set: Where | None = None,
+        set: Assigned | None = None,
         unset: Iterable[str | Path] = (),
         observe: Observations = (),
         forget: Observations = (),
@@ -110,7 +109,7 @@ class BlockingGraph(BlockingReads):
         return self._call(self._graph.upsert_edge(source, type, target, attributes))
 
     def patch_edge(
-        self, source: str, type: str, target: str, *, set: Where | None = None, unset: Iterable[str | Path] = ()
+        self, source: str, type: str, target: str, *, set: Assigned | None = None, unset: Iterable[str | Path] = ()
     ) -> Edge:
         """As `Graph.patch_edge`."""
         return self._call(self._graph.patch_edge(source, type, target, set=set, unset=unset))

@@ -6,9 +6,10 @@ from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator
 from typing import Any, TypeVar
 
 from polaris_core.graph.committed import Committed
+from polaris_core.graph.finding import Row
 from polaris_core.graph.loop_thread import LoopThread
 from polaris_core.graph.questions import Neighbor, Statistics
-from polaris_core.graph.reading import Where
+from polaris_core.graph.reading import Paths, Where
 from polaris_core.model import Change, Cursor, Edge, EdgeKey, Node
 from polaris_core.query import Page
 from polaris_core.records import Direction
@@ -53,19 +54,59 @@ class BlockingReads:
         prefix: str | None = None,
         where: Where | None = None,
         text: str | None = None,
+        order: str | None = None,
         limit: int = 100,
         cursor: str | None = None,
     ) -> Page[Node]:
         """As `Graph.find_nodes`."""
         return self._call(
-            self._state.find_nodes(type=type, prefix=prefix, where=where, text=text, limit=limit, cursor=cursor)
+            self._state.find_nodes(
+                type=type, prefix=prefix, where=where, text=text, order=order, limit=limit, cursor=cursor
+            )
         )
 
-    def all_nodes(
+    def select_nodes(
+        self,
+        paths: Paths,
+        *,
+        type: str | None = None,
+        prefix: str | None = None,
+        where: Where | None = None,
+        text: str | None = None,
+        order: str | None = None,
+        limit: int = 100,
+        cursor: str | None = None,
+    ) -> Page[Row]:
+        """As `Graph.select_nodes`."""
+        return self._call(
+            self._state.select_nodes(
+                paths, type=type, prefix=prefix, where=where, text=text, order=order, limit=limit, cursor=cursor
+            )
+        )
+
+    def count_nodes(
         self, *, type: str | None = None, prefix: str | None = None, where: Where | None = None, text: str | None = None
+    ) -> int:
+        """As `Graph.count_nodes`."""
+        return self._call(self._state.count_nodes(type=type, prefix=prefix, where=where, text=text))
+
+    def has_nodes(
+        self, *, type: str | None = None, prefix: str | None = None, where: Where | None = None, text: str | None = None
+    ) -> bool:
+        """As `Graph.has_nodes`."""
+        return self._call(self._state.has_nodes(type=type, prefix=prefix, where=where, text=text))
+
+    def all_nodes(
+        self,
+        *,
+        type: str | None = None,
+        prefix: str | None = None,
+        where: Where | None = None,
+        text: str | None = None,
+        order: str | None = None,
     ) -> Iterator[Node]:
         """As `Graph.all_nodes`."""
-        return self._stream(self._state.all_nodes(type=type, prefix=prefix, where=where, text=text))
+        return self._stream(self._state.all_nodes(type=type, prefix=prefix, where=where, text=text, order=order))
 
     def names(self, after: str = "", limit: int = 100) -> tuple[str, ...]:
         """As `Graph.names`."""
@@ -80,14 +121,45 @@ class BlockingReads:
         return self._call(self._state.get_edges(keys))
 
     def find_edges(
-        self, *, type: str | None = None, where: Where | None = None, limit: int = 100, cursor: str | None = None
+        self,
+        *,
+        type: str | None = None,
+        where: Where | None = None,
+        order: str | None = None,
+        limit: int = 100,
+        cursor: str | None = None,
     ) -> Page[Edge]:
         """As `Graph.find_edges`."""
-        return self._call(self._state.find_edges(type=type, where=where, limit=limit, cursor=cursor))
+        return self._call(self._state.find_edges(type=type, where=where, order=order, limit=limit, cursor=cursor))
 
-    def all_edges(self, *, type: str | None = None, where: Where | None = None) -> Iterator[Edge]:
+    def select_edges(
+        self,
+        paths: Paths,
+        *,
+        type: str | None = None,
+        where: Where | None = None,
+        order: str | None = None,
+        limit: int = 100,
+        cursor: str | None = None,
+    ) -> Page[Row]:
+        """As `Graph.select_edges`."""
+        return self._call(
+            self._state.select_edges(paths, type=type, where=where, order=order, limit=limit, cursor=cursor)
+        )
+
+    def count_edges(self, *, type: str | None = None, where: Where | None = None) -> int:
+        """As `Graph.count_edges`."""
+        return self._call(self._state.count_edges(type=type, where=where))
+
+    def has_edges(self, *, type: str | None = None, where: Where | None = None) -> bool:
+        """As `Graph.has_edges`."""
+        return self._call(self._state.has_edges(type=type, where=where))
+
+    def all_edges(
+        self, *, type: str | None = None, where: Where | None = None, order: str | None = None
+    ) -> Iterator[Edge]:
         """As `Graph.all_edges`."""
-        return self._stream(self._state.all_edges(type=type, where=where))
+        return self._stream(self._state.all_edges(type=type, where=where, order=order))
 
     def neighbors(
         self,
@@ -100,6 +172,10 @@ class BlockingReads:
     ) -> Page[Neighbor]:
         """As `Graph.neighbors`."""
         return self._call(self._state.neighbors(name, direction=direction, types=types, limit=limit, cursor=cursor))
+
+    def degree(self, name: str, *, direction: Direction = "both", types: Iterable[str] | None = None) -> int:
+        """As `Graph.degree`."""
+        return self._call(self._state.degree(name, direction=direction, types=types))
 
     def statistics(self) -> Statistics:
         """As `Graph.statistics`."""

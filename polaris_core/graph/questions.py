@@ -13,14 +13,12 @@ from polaris_core.errors import NodeNotFoundError
 from polaris_core.history import check_kept, cursor_of
 from polaris_core.model import Change, Cursor, Edge, EdgeKey, Node
 from polaris_core.mutations import Expect, ExpectLinks, ExpectRevision, ExpectUnchanged
-from polaris_core.query import EdgeFilter, NodeFilter, Page, cursor_after, cursor_text
+from polaris_core.query import Page, Position, cursor_text, position_after
 from polaris_core.records import Direction, EdgeRecord, Link, Session
 
 __all__ = [
     "Changes",
     "Edges",
-    "FindEdges",
-    "FindNodes",
     "Names",
     "Neighbor",
     "Neighbors",
@@ -137,7 +135,7 @@ class Neighbors(Question[Page[Neighbor]]):
                 for edge in edges
                 if edge
             ),
-            cursor_text(self._asked, links[-1].id) if len(links) == self.limit else None,
+            cursor_text(self._asked, Position(links[-1].id)) if len(links) == self.limit else None,
         )
 
     @property
@@ -146,7 +144,7 @@ class Neighbors(Question[Page[Neighbor]]):
         return (self.name, self.direction, self.types)
 
     async def _links(self, session: Session, id: int) -> Sequence[Link]:
-        after = cursor_after(self._asked, self.cursor)
+        after = position_after(self._asked, self.cursor).id if self.cursor is not None else 0
         return await session.links((id,), self.direction, self.types, self.limit, after)
 
     async def expectations(self, session: Session) -> Sequence[Expect]:
@@ -162,69 +160,6 @@ class Neighbors(Question[Page[Neighbor]]):
             ExpectLinks(self.name, since),
             *(ExpectRevision(record.name, record.revision) for record in nodes if record),
         ]
-
-
-@attrs.frozen
-class FindNodes(Question[Page[Node]]):
-    """Nodes that a filter matches, in the order they were created; a page looks at `scan` records at most."""
-
-    filter: NodeFilter
-    limit: int = 100
-    cursor: str | None = None
-    scan: int = 1_000_000
-
-    async def __call__(self, session: Session) -> Page[Node]:
-        """Return a page of nodes."""
-        asked = (self.filter,)
-        after, looked, found = cursor_after(asked, self.cursor), 0, list[Node]()
-        while looked < self.scan:
-            records = await session.scan("node", after, min(_CHUNK, self.scan - looked))
-            for record in records:
-                after = record.id
-                if self.filter.admits(record.name, record.type):
-                    node = decode_node(record)
-                    if not self.filter.needs_body or self.filter.matches(node):
-                        found.append(node)
-                        if len(found) == self.limit:
-                            return Page(tuple(found), cursor_text(asked, after))
-            looked += len(records)
-            if not records:
-                return Page(tuple(found))
-        return Page(tuple(found), cursor_text(asked, after))
-
-
-@attrs.frozen
-class FindEdges(Question[Page[Edge]]):
-    """Edges that a filter matches, in the order they were created; a page looks at `scan` records at most."""
-
-    filter: EdgeFilter
-    limit: int = 100
-    cursor: str | None = None
-    scan: int = 1_000_000
-
-    async def __call__(self, session: Session) -> Page[Edge]:
-        """Return a page of edges."""
-        asked = (self.filter,)
-        after, looked, found = cursor_after(asked, self.cursor), 0, list[Edge]()
-        while looked < self.scan:
-            records = await session.scan("edge", after, min(_CHUNK, self.scan - looked))
-            for edge in await self._decode(session, records):
-                after = edge[0]
-                if self.filter.matches(edge[1]):
-                    found.append(edge[1])
-                    if len(found) == self.limit:
-                        return Page(tuple(found), cursor_text(asked, after))
-            looked += len(records)
-            if not records:
-                return Page(tuple(found))
-            after = records[-1].id
-        return Page(tuple(found), cursor_text(asked, after))
-
-    async def _decode(self, session: Session, records: Sequence[EdgeRecord]) -> list[tuple[int, Edge]]:
-        wanted = [record for record in records if self.filter.type is None or record.type == self.filter.type]
-        ids = sorted({end for record in wanted for end in (record.source, record.target)})
-        names = {record.id: record.name for record in await session.nodes(ids) if record} if ids else {}
-        return [(record.id, decode_edge(record, names[record.source], names[record.target])) for record in wanted]
 
 
 @attrs.frozen

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from typing import Any, TypeAlias, TypeVar, cast
 
 from polaris_core.errors import EdgeNotFoundError, InvalidValueError, NodeNotFoundError
+from polaris_core.graph.finding import Count, Degree, FindEdges, FindNodes, FindRows, HasAny, Row
 from polaris_core.graph.questions import (
     Edges,
-    FindEdges,
-    FindNodes,
     Names,
     Neighbor,
     Neighbors,
@@ -21,14 +20,30 @@ from polaris_core.graph.questions import (
 )
 from polaris_core.limits import Limits
 from polaris_core.model import Edge, EdgeKey, Node, Path, edge_key
-from polaris_core.query import EdgeFilter, NodeFilter, Page
+from polaris_core.query import (
+    And,
+    Equal,
+    Field,
+    Filter,
+    Kind,
+    Mentions,
+    Page,
+    Query,
+    StartsWith,
+    field_of,
+    parse_filter,
+)
 from polaris_core.records import Direction
 from polaris_core.values import normalize_name, normalize_type
 
-__all__ = ["Reading", "Where"]
+__all__ = ["Paths", "Reading", "Where"]
 
 T = TypeVar("T")
-Where: TypeAlias = Mapping[str | Path, Any]
+Where: TypeAlias = Mapping[str | Path, Any] | Filter
+"""A filter, or its JSON form; there a tuple of keys is a path into the attributes, too."""
+Paths: TypeAlias = Sequence[str | Path]
+
+MAX_PATHS = 100
 
 
 class Reading(ABC):
@@ -53,6 +68,9 @@ class Reading(ABC):
             raise InvalidValueError("a limit is a positive integer")
         return min(limit, self.limits.page)
 
+    def _query(self, kind: Kind, filter: Filter, order: str | None = None, limit: int = 100) -> Query:
+        return Query(kind=kind, filter=filter, order=order, limit=self._page(limit), scan=self.limits.scan)
+
     # --- nodes ----------------------------------------------------------------------------------------------------
 
     async def get_node(self, name: str) -> Node:
@@ -75,24 +93,65 @@ class Reading(ABC):
         prefix: str | None = None,
         where: Where | None = None,
         text: str | None = None,
+        order: str | None = None,
         limit: int = 100,
         cursor: str | None = None,
     ) -> Page[Node]:
-        """Return a page of the nodes that match all that is given, in the order they were created.
+        """Return a page of the nodes that match all that is given.
 
-        `prefix` is of the name; `where` maps attributes, or paths as tuples of keys, to the values they equal; `text` is found in
-        the name or an observation without regard to case. `cursor` is a page's `next`.
+        `prefix` is of the name; `where` is a filter, such as `{"born": {"$gt": 1800}}`; `text` is found in the name or an
+        observation without regard to case. They come in the order they were created, or in that of the values at the path
+        `order`; with `-` before it the other way round. `cursor` is a page's `next`. Raises `LimitExceededError` where an
+        order needs a look at more records than `Limits.scan`.
         """
-        asked = NodeFilter(type=type, prefix=prefix, where=where, text=text)
-        return await self._ask(FindNodes(asked, self._page(limit), cursor, self.limits.scan))
+        asked = self._query("node", _all_of(type, prefix, where, text), order, limit)
+        return await self._ask(FindNodes(asked.resumed(cursor)))
+
+    async def select_nodes(
+        self,
+        paths: Paths,
+        *,
+        type: str | None = None,
+        prefix: str | None = None,
+        where: Where | None = None,
+        text: str | None = None,
+        order: str | None = None,
+        limit: int = 100,
+        cursor: str | None = None,
+    ) -> Page[Row]:
+        """Return what stands at some paths of the nodes that `find_nodes` would return, a row a node.
+
+        A row maps the paths to JSON values; where nothing stands, the path is left out.
+        """
+        asked = self._query("node", _all_of(type, prefix, where, text), order, limit)
+        return await self._ask(FindRows(asked.resumed(cursor), _fields("node", paths)))
+
+    async def count_nodes(
+        self, *, type: str | None = None, prefix: str | None = None, where: Where | None = None, text: str | None = None
+    ) -> int:
+        """Return how many nodes `find_nodes` would find; raises `LimitExceededError` beyond `Limits.scan`."""
+        return await self._ask(Count(self._query("node", _all_of(type, prefix, where, text))))
+
+    async def has_nodes(
+        self, *, type: str | None = None, prefix: str | None = None, where: Where | None = None, text: str | None = None
+    ) -> bool:
+        """Return whether `find_nodes` would find any; raises `LimitExceededError` beyond `Limits.scan`."""
+        return await self._ask(HasAny(self._query("node", _all_of(type, prefix, where, text), limit=1)))
 
     async def all_nodes(
-        self, *, type: str | None = None, prefix: str | None = None, where: Where | None = None, text: str | None = None
+        self,
+        *,
+        type: str | None = None,
+        prefix: str | None = None,
+        where: Where | None = None,
+        text: str | None = None,
+        order: str | None = None,
     ) -> AsyncIterator[Node]:
         """Yield every node that `find_nodes` finds, page after page; each page is one committed state."""
-        cursor, limit = None, self.limits.page
+        asked = self._query("node", _all_of(type, prefix, where, text), order, self.limits.page)
+        cursor = None
         while True:
-            page = await self.find_nodes(type=type, prefix=prefix, where=where, text=text, limit=limit, cursor=cursor)
+            page = await self._ask(FindNodes(asked.resumed(cursor)))
             for node in page:
                 yield node
             if (cursor := page.next) is None:
@@ -124,18 +183,47 @@ class Reading(ABC):
         *,
         type: str | None = None,
         where: Where | None = None,
+        order: str | None = None,
         limit: int = 100,
         cursor: str | None = None,
     ) -> Page[Edge]:
-        """Return a page of the edges that match all that is given, in the order they were created."""
-        asked = EdgeFilter(type=type, where=where)
-        return await self._ask(FindEdges(asked, self._page(limit), cursor, self.limits.scan))
+        """Return a page of the edges that match all that is given, as `find_nodes` does of nodes.
 
-    async def all_edges(self, *, type: str | None = None, where: Where | None = None) -> AsyncIterator[Edge]:
+        In a filter `source` and `target` are the names of the ends.
+        """
+        asked = self._query("edge", _all_of(type, None, where, None), order, limit)
+        return await self._ask(FindEdges(asked.resumed(cursor)))
+
+    async def select_edges(
+        self,
+        paths: Paths,
+        *,
+        type: str | None = None,
+        where: Where | None = None,
+        order: str | None = None,
+        limit: int = 100,
+        cursor: str | None = None,
+    ) -> Page[Row]:
+        """Return what stands at some paths of the edges that `find_edges` would return, as `select_nodes` does of nodes."""
+        asked = self._query("edge", _all_of(type, None, where, None), order, limit)
+        return await self._ask(FindRows(asked.resumed(cursor), _fields("edge", paths)))
+
+    async def count_edges(self, *, type: str | None = None, where: Where | None = None) -> int:
+        """Return how many edges `find_edges` would find; raises `LimitExceededError` beyond `Limits.scan`."""
+        return await self._ask(Count(self._query("edge", _all_of(type, None, where, None))))
+
+    async def has_edges(self, *, type: str | None = None, where: Where | None = None) -> bool:
+        """Return whether `find_edges` would find any; raises `LimitExceededError` beyond `Limits.scan`."""
+        return await self._ask(HasAny(self._query("edge", _all_of(type, None, where, None), limit=1)))
+
+    async def all_edges(
+        self, *, type: str | None = None, where: Where | None = None, order: str | None = None
+    ) -> AsyncIterator[Edge]:
         """Yield every edge that `find_edges` finds, page after page; each page is one committed state."""
-        cursor, limit = None, self.limits.page
+        asked = self._query("edge", _all_of(type, None, where, None), order, self.limits.page)
+        cursor = None
         while True:
-            page = await self.find_edges(type=type, where=where, limit=limit, cursor=cursor)
+            page = await self._ask(FindEdges(asked.resumed(cursor)))
             for edge in page:
                 yield edge
             if (cursor := page.next) is None:
@@ -156,11 +244,45 @@ class Reading(ABC):
 
         `direction` is `out` for edges that leave it, `in` for those that enter, or `both`. Raises `NodeNotFoundError`.
         """
-        if direction not in ("out", "in", "both"):
-            raise InvalidValueError("a direction is out, in or both")
-        wanted = None if types is None else tuple(map(normalize_type, (types,) if isinstance(types, str) else types))
-        return await self._ask(Neighbors(normalize_name(name), direction, wanted, self._page(limit), cursor))
+        wanted = _types(types)
+        return await self._ask(Neighbors(normalize_name(name), _way(direction), wanted, self._page(limit), cursor))
+
+    async def degree(self, name: str, *, direction: Direction = "both", types: Iterable[str] | None = None) -> int:
+        """Return how many edges `neighbors` would find; an edge from a node to itself counts once."""
+        return await self._ask(Degree(normalize_name(name), _way(direction), _types(types)))
 
     async def statistics(self) -> Statistics:
         """Return how many nodes and edges there are, of which types."""
         return await self._ask(Stats(self.limits.scan))
+
+
+def _all_of(type: str | None, prefix: str | None, where: Where | None, text: str | None) -> Filter:
+    filters = list[Filter]()
+    if type is not None:
+        filters.append(Equal("type", normalize_type(type)))
+    if prefix is not None:
+        filters.append(StartsWith("name", prefix))
+    if where is not None:
+        filters.append(parse_filter(where))
+    if text is not None:
+        filters.append(Mentions(text))
+    return filters[0] if len(filters) == 1 else And(filters)
+
+
+def _fields(kind: Kind, paths: Paths) -> tuple[tuple[str, Field], ...]:
+    if isinstance(paths, str) or not 0 < len(paths) <= MAX_PATHS:
+        raise InvalidValueError(f"what to select is a list of 1 to {MAX_PATHS} paths")
+    fields = tuple((path if isinstance(path, str) else str(field_of(path)), field_of(path)) for path in paths)
+    for _, field in fields:
+        field.check(kind)
+    return fields
+
+
+def _way(direction: Direction) -> Direction:
+    if direction not in ("out", "in", "both"):
+        raise InvalidValueError("a direction is out, in or both")
+    return direction
+
+
+def _types(types: Iterable[str] | None) -> tuple[str, ...] | None:
+    return None if types is None else tuple(map(normalize_type, (types,) if isinstance(types, str) else types))

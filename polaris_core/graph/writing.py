@@ -6,7 +6,7 @@ from abc import abstractmethod
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias, cast
 
-from polaris_core.graph.reading import Reading, Where
+from polaris_core.graph.reading import Reading
 from polaris_core.model import Edge, Node, Observation, Patch, Path
 from polaris_core.mutations import (
     CreateEdge,
@@ -25,8 +25,9 @@ from polaris_core.mutations import (
 )
 from polaris_core.values import EMPTY
 
-__all__ = ["Attributes", "Observations", "Verbs"]
+__all__ = ["Assigned", "Attributes", "Observations", "Verbs"]
 
+Assigned: TypeAlias = Mapping[str | Path, Any]
 Attributes: TypeAlias = Mapping[str, Any]
 Observations: TypeAlias = Iterable[str | Observation] | str
 
@@ -68,7 +69,7 @@ class Verbs(Reading):
         self,
         name: str,
         *,
-        set: Where | None = None,
+        set: Assigned | None = None,
         unset: Iterable[str | Path] = (),
         observe: Observations = (),
         forget: Observations = (),
@@ -116,7 +117,7 @@ class Verbs(Reading):
         type: str,
         target: str,
         *,
-        set: Where | None = None,
+        set: Assigned | None = None,
         unset: Iterable[str | Path] = (),
     ) -> Edge:
         """Change part of an edge's attributes; raises `EdgeNotFoundError`."""

@@ -60,6 +60,10 @@ FOUND = [
     (["--where", 'of:={"title":"Countess"}'], ["Ada Lovelace"]),
     (["--where", "born:=1791", "--where", "nick=1791", "--type", "person"], ["Charles Babbage"]),
     (["--type", "nothing"], []),
+    (["--where", '{"born": {"$lt": 1800}}'], ["Charles Babbage"]),
+    (["--where", "of.title=Countess"], ["Ada Lovelace"]),
+    (["--where", '{"$or": [{"name": "Note G"}, {"born": 1815}]}'], ["Ada Lovelace", "Note G"]),
+    (["--order", "name", "--descending", "--type", "person"], ["Charles Babbage", "Ada Lovelace"]),
 ]
 
 
@@ -70,7 +74,8 @@ def test_find_lists_what_matches_all_that_is_given(
     listed = run("find", *options, *STORE)
     data = run("find", *options, *STORE, "--json").data
     assert data == {"nodes": [to_json(graph.get_node(name)) for name in names], "next": None}
-    assert [name for name in ("Ada Lovelace", "Charles Babbage", "Note G") if f"\n{name} " in listed.out] == names
+    shown = [name for name in ("Ada Lovelace", "Charles Babbage", "Note G") if f"\n{name} " in listed.out]
+    assert sorted(shown, key=lambda name: listed.out.index(f"\n{name} ")) == names
     assert names or listed.out.startswith("nothing found\n")
 
 
@@ -88,8 +93,54 @@ def test_find_goes_on_where_the_last_list_ended(run: Any, graph: BlockingGraph) 
     assert [node["name"] for node in rest["nodes"]] == ["Note G"]
 
 
+def test_find_lists_edges_and_rows_and_counts(run: Any, graph: BlockingGraph) -> None:
+    edges = run("find", "--edges", "--where", "source=Ada Lovelace", "--order", "target", *STORE, "--json").data
+    assert [edge["target"] for edge in edges["edges"]] == ["Charles Babbage", "Note G"]
+    lines = [" ".join(line.split()) for line in run("find", "--edges", "--type", "wrote", *STORE).out.split("\n")]
+    assert "Ada Lovelace wrote → Note G in: 1843" in lines
+    rows = run("find", "--select", "name", "--select", "born", "--order", "born", *STORE, "--json").data
+    assert rows["rows"] == [
+        {"name": "Note G"},
+        {"name": "Charles Babbage", "born": 1791},
+        {"name": "Ada Lovelace", "born": 1815},
+    ]
+    lines = [line.split() for line in run("find", "--select", "born", "--select", "type", *STORE).out.split("\n")]
+    assert lines[0] == ["born", "type"]
+    assert lines[2:5] == [["1815", "person"], ["1791", "person"], ["text"]]
+    edges = run("find", "--edges", "--select", "type", "--limit", "1", *STORE, "--json").data
+    assert (edges["rows"], edges["next"] is None) == ([{"type": "wrote"}], False)
+    assert run("find", "--count", "--type", "person", *STORE).out == "2\n"
+    assert run("find", "--count", "--edges", *STORE, "--json").data == {"count": 3}
+
+
 @pytest.mark.parametrize(
-    "options", [["--limit", "0"], ["--limit", "many"], ["--where", "born"], ["--where", "=1"], ["--where", "born:={"]]
+    ("options", "words"),
+    [
+        (["--edges", "--text", "x"], "--text are of nodes"),
+        (["--descending"], "give one with --order"),
+        (["--where", '{"born": {"$above": 1}}'], "no operator '$above'"),
+        (["--order", "a..b"], "not a path"),
+        (["--edges", "--select", "name"], "an edge has no name"),
+    ],
+)
+def test_a_question_that_makes_no_sense_is_an_error_in_words(
+    run: Any, graph: BlockingGraph, options: list[str], words: str
+) -> None:
+    outcome = run("find", *options, *STORE)
+    assert (outcome.status, outcome.out) == (1, "")
+    assert words in outcome.err
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--limit", "0"],
+        ["--limit", "many"],
+        ["--where", "born"],
+        ["--where", "=1"],
+        ["--where", "born:={"],
+        ["--where", "{"],
+    ],
 )
 def test_arguments_that_make_no_sense_are_refused(run: Any, options: list[str]) -> None:
     outcome = run("find", *options, *STORE)

@@ -75,7 +75,8 @@ def test_every_input_is_closed_at_every_level_and_every_batch_is_bounded(play: A
     async def scenario(host: Host) -> None:
         for entry in host.catalog:
             for schema in objects(entry.tool.input_schema):
-                assert schema.get("additionalProperties") is False or "properties" not in schema, entry.tool.name
+                others = schema.get("additionalProperties")  # of a filter they are paths, and what they take is said
+                assert others is False or isinstance(others, dict) or "properties" not in schema, entry.tool.name
             text = json.dumps(entry.tool.input_schema)
             assert text.count('"array"') == text.count('"maxItems"'), entry.tool.name
             assert len(entry.tool.description) < 300
@@ -264,6 +265,23 @@ def test_nothing_found_is_said_and_never_silent(play: Any) -> None:
         assert [node["name"] for node in got["nodes"]] == ["Ada Lovelace"]
         assert got["missing"] == [{"name": "ada lovelace", "did_you_mean": ["Ada Lovelace"]}]
         assert "did you mean" in await refusal(host, "neighbors", name="Ada Lovelac")
+
+    play(scenario)
+
+
+def test_nodes_are_found_by_filters_and_come_in_the_order_that_is_asked_for(play: Any) -> None:
+    async def scenario(host: Host) -> None:
+        people = [
+            {"name": name, "type": "poet", "attributes": {"born": born}} for name, born in (("B", 1788), ("K", 1795))
+        ]
+        await host.execute_tool("create_nodes", {"nodes": people})
+        found = {"where": {"born": {"$gte": 1788, "$lt": 1800}}, "order": "-born"}
+        assert await names_of(host, **found) == ["K", "B"]
+        assert await names_of(host, where={"$or": [{"name": "B"}, {"born": 1795}]}) == ["B", "K"]
+        page = await host.execute_tool("find_nodes", {**found, "limit": 1})
+        assert await names_of(host, **found, cursor=page["next"]) == ["B"]
+        assert "$above" in await refusal(host, "find_nodes", where={"born": {"$above": 1}})
+        assert "no operator '$above'" in await refusal(host, "find_nodes", where={"$or": [{"born": {"$above": 1}}]})
 
     play(scenario)
 
@@ -476,7 +494,7 @@ def arguments_of(schema: Any) -> st.SearchStrategy[Any]:
     if "enum" in schema:
         return st.sampled_from(schema["enum"])
     if kind == "object" and "properties" in schema:
-        required = {key: arguments_of(schema["properties"][key]) for key in schema["required"]}
+        required = {key: arguments_of(schema["properties"][key]) for key in schema.get("required", ())}
         optional = {key: arguments_of(inner) for key, inner in schema["properties"].items() if key not in required}
         return st.fixed_dictionaries(required, optional=optional)
     if kind == "object":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from argparse import ArgumentTypeError, RawDescriptionHelpFormatter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
@@ -17,19 +17,25 @@ def _count(text: str) -> int:
     return int(text)
 
 
-def _condition(text: str) -> tuple[str, object]:
-    """Return the attribute and the value of `KEY=TEXT` or `KEY:=JSON`."""
-    key, equals, value = text.partition("=")
-    if not equals or key in ("", ":"):
-        raise ArgumentTypeError(f"KEY=TEXT or KEY:=JSON, not {text!r}")
-    if not key.endswith(":"):
-        return key, value
+def _filter(text: str) -> dict[str, object]:
+    """Return the filter of a JSON object, of `PATH=TEXT` or of `PATH:=JSON`."""
+    if text.lstrip().startswith("{"):
+        return cast("dict[str, object]", _json(text))
+    path, equals, value = text.partition("=")
+    if not equals or path in ("", ":"):
+        raise ArgumentTypeError(f"a JSON object, PATH=TEXT or PATH:=JSON, not {text!r}")
+    if not path.endswith(":"):
+        return {path: value}
+    return {path[:-1]: {"$eq": _json(value)}}
+
+
+def _json(text: str) -> object:
     import json
 
     try:
-        return key[:-1], json.loads(value)
+        return json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise ArgumentTypeError(f"what follows := is JSON, not {value[:80]!r}") from error
+        raise ArgumentTypeError(f"not JSON: {text[:80]!r}") from error
 
 
 def demo(parser: ArgumentParser) -> None:
@@ -52,17 +58,28 @@ def get(parser: ArgumentParser) -> None:
 
 def find(parser: ArgumentParser) -> None:
     """Add the arguments of `find`."""
-    parser.add_argument("--type", metavar="TYPE", help="nodes of this type")
+    parser.add_argument("--edges", action="store_true", help="list edges instead of nodes")
+    parser.add_argument("--type", metavar="TYPE", help="those of this type")
     parser.add_argument("--prefix", metavar="TEXT", help="nodes whose name starts with this")
     parser.add_argument(
         "--where",
-        metavar="KEY=TEXT",
-        type=_condition,
+        metavar="FILTER",
+        type=_filter,
         action="append",
         default=[],
-        help="nodes whose attribute equals this text, or with KEY:=JSON this JSON value; may be given several times",
+        help='those that a filter admits: a JSON object such as \'{"born": {"$gt": 1800}}\', PATH=TEXT for what equals this '
+        "text, or PATH:=JSON for what equals this value; may be given several times",
     )
     parser.add_argument("--text", metavar="TEXT", help="nodes with this in the name or an observation, in any case")
+    parser.add_argument("--order", metavar="PATH", help="order by what stands there, instead of by creation")
+    parser.add_argument("--descending", action="store_true", help="turn that order round")
+    parser.add_argument(
+        "--select",
+        metavar="PATH",
+        action="append",
+        help="list what stands there instead of nodes or edges; may be given several times",
+    )
+    parser.add_argument("--count", action="store_true", help="count instead of listing")
     _paging(parser, 20)
 
 

@@ -28,7 +28,7 @@ def _get(context: CommandContext, options: Namespace) -> int:
 
 
 def _find(context: CommandContext, options: Namespace) -> int:
-    from polaris_cli.asking import find
+    from polaris_cli.finding import find
 
     return find(context, options)
 
@@ -77,7 +77,7 @@ def polaris_commands() -> tuple[CommandSpec, ...]:
         CommandSpec(name="get", sentence="Show a node.", configure=arguments.get, run=_get, shows_data=True),
         CommandSpec(
             name="find",
-            sentence="List the nodes that match all that is given, in the order they were created.",
+            sentence="List the nodes or edges that match all that is given.",
             configure=arguments.find,
             run=_find,
             shows_data=True,

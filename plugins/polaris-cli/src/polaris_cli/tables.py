@@ -19,9 +19,18 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
-    from polaris_core import Edge, Neighbor, Node, Page, Provenance, Statistics
+    from polaris_core import Edge, Neighbor, Node, Page, Provenance, Row, Statistics
 
-__all__ = ["make_table", "more", "neighbor_table", "node_sheet", "node_table", "statistics_table"]
+__all__ = [
+    "edge_table",
+    "make_table",
+    "more",
+    "neighbor_table",
+    "node_sheet",
+    "node_table",
+    "row_table",
+    "statistics_table",
+]
 
 _BAR = 24
 
@@ -70,6 +79,31 @@ def node_table(nodes: Page[Node]) -> RenderableType:
     for node in nodes:
         about = node.observations[0].text if node.observations else _pairs(node.attributes)
         table.add_row(plain(node.name, "bold"), plain(node.type, "cyan"), Text(printable(about), "dim"))
+    return table
+
+
+def edge_table(edges: Page[Edge]) -> RenderableType:
+    """Return edges, one a row."""
+    if not edges.items:
+        return "nothing found"
+    table = _with_room("on the edge", ("source", 30), ("edge", 18), ("target", 30))
+    for edge in edges:
+        table.add_row(
+            plain(edge.source, "bold"),
+            plain(f"{edge.type} →"),
+            plain(edge.target, "bold"),
+            Text(_pairs(edge.attributes), "dim"),
+        )
+    return table
+
+
+def row_table(paths: Sequence[str], rows: Page[Row]) -> RenderableType:
+    """Return rows, with a column for each path; a cell stays empty where nothing stands."""
+    if not rows.items:
+        return "nothing found"
+    table = make_table(*(printable(path) for path in paths))
+    for row in rows:
+        table.add_row(*(plain(_value(row[path]) if path in row else "") for path in paths))
     return table
 
 

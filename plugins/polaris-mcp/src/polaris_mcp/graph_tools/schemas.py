@@ -11,6 +11,7 @@ __all__ = [
     "CURSOR",
     "DIRECTION",
     "EDGE_TYPE",
+    "FILTER",
     "IF_EXISTS",
     "MOST",
     "NAME",
@@ -18,6 +19,7 @@ __all__ = [
     "NEXT",
     "NODE",
     "NODE_TYPE",
+    "ORDER",
     "TEXTS",
     "answer",
     "closed",
@@ -59,8 +61,57 @@ IF_EXISTS: Piece = {
     "default": "error",
     "description": "What to do about those that exist: refuse the whole call, or leave them as they are.",
 }
-CURSOR: Piece = {"type": "string", "maxLength": 200, "description": "The `next` of the page before, for the one after."}
+CURSOR: Piece = {
+    "type": "string",
+    "maxLength": 2048,
+    "description": "The `next` of the page before, for the one after.",
+}
 NEXT: Piece = {"type": "string", "description": "There is more: call again with this as `cursor`, all else the same."}
+_OPERATORS: Piece = {
+    "type": "object",
+    "properties": {
+        "$eq": {"description": "Equal, in type too."},
+        "$ne": {"description": "Not equal, or not there."},
+        **{operator: {"type": ["number", "string"]} for operator in ("$gt", "$gte", "$lt", "$lte")},
+        "$in": {"type": "array", "maxItems": 1000, "description": "Equal to one of these."},
+        "$nin": {"type": "array", "maxItems": 1000},
+        "$exists": {"type": "boolean"},
+        "$contains": {"description": "An array with this element, or a string with this string in it."},
+        "$startsWith": {"type": "string"},
+        "$not": {"type": "object", "description": "An object of operators that do not all hold."},
+    },
+    "additionalProperties": False,
+    "minProperties": 1,
+}
+_FILTERS: Piece = {"type": "array", "items": {"type": "object"}, "maxItems": 256}
+FILTER: Piece = {
+    "type": "object",
+    "description": (
+        'Paths and what stands there: {"born": 1815}, {"born": {"$gte": 1800, "$lt": 1900}}, {"home.city": "London"}. '
+        "Attributes go by their keys, parts of the node by name, type, observations, provenance.created_at. "
+        "All conditions hold together; $and, $or and $not combine filters."
+    ),
+    "properties": {
+        "$and": _FILTERS,
+        "$or": _FILTERS,
+        "$not": {"type": "object"},
+        "$text": {"type": "string", "minLength": 1, "maxLength": 1000},
+    },
+    "additionalProperties": {
+        "anyOf": [
+            {"type": ["string", "number", "boolean", "null"]},
+            {"type": "array", "maxItems": 1000},
+            _OPERATORS,
+        ]
+    },
+}
+"""The JSON form of filters, one level of it: what is nested is checked, with its place, when the filter is read."""
+ORDER: Piece = {
+    "type": "string",
+    "minLength": 1,
+    "maxLength": 4000,
+    "description": "A path to order by, such as name or born; -born is the other way round. Else by creation.",
+}
 NAMES: Piece = {"type": "array", "items": {"type": "string"}}
 NODE: Piece = {
     "type": "object",
