@@ -9,7 +9,7 @@ from polaris_core.errors import EdgeNotFoundError, HistoryTrimmedError, LimitExc
 from polaris_core.graph.questions import Question
 from polaris_core.history import chain, cursor_of, last_change_of
 from polaris_core.model import Change, EdgeKey, Key
-from polaris_core.query import Page, cursor_after, cursor_text
+from polaris_core.query import Page, Position, cursor_text, position_after
 from polaris_core.records import ChangeRecord, Head, Session
 
 __all__ = ["History"]
@@ -32,7 +32,7 @@ class History(Question[Page[Change]]):
         """Return a page of changes; raises `NodeNotFoundError` or `EdgeNotFoundError` where nothing ever had this key."""
         head = await session.head()
         asked = (self.key, self.oldest_first)
-        after = cursor_after(asked, self.cursor)
+        after = position_after(asked, self.cursor).id if self.cursor is not None else 0
         if self.cursor is not None and after <= head.floor:
             place = cursor_of(head)._replace(seq=after)
             raise HistoryTrimmedError(f"changes up to {head.floor} were trimmed", cursor=place, floor=head.floor)
@@ -40,7 +40,7 @@ class History(Question[Page[Change]]):
         found, following = await pages(session, head, after)
         return Page(
             tuple(decode_change(change, head) for change in found),
-            cursor_text(asked, following) if following else None,
+            cursor_text(asked, Position(following)) if following else None,
         )
 
     async def _backwards(self, session: Session, head: Head, at: int) -> tuple[list[ChangeRecord], int]:

@@ -31,7 +31,7 @@ class Position(NamedTuple):
 
 
 def _digest(asked: Any) -> str:
-    return hashlib.sha256(orjson.dumps(asked, option=orjson.OPT_SORT_KEYS)).hexdigest()[:16]
+    return hashlib.sha256(orjson.dumps(asked, list, orjson.OPT_SORT_KEYS)).hexdigest()[:16]
 
 
 def cursor_text(asked: Any, position: Position) -> str:
