@@ -10,11 +10,22 @@ from polaris_core.abc.image import Image
 from polaris_core.abc.location import Location
 from polaris_core.abc.storage import BlockingSession, BlockingStorage, StorageOptions
 from polaris_core.errors import InvalidLocationError, StoreNotFoundError
-from polaris_core.records import Head
+from polaris_core.records import CommitPlan, Head
 
 __all__ = ["MemoryStorage"]
 
 T = TypeVar("T")
+
+
+class _Records(Image):
+    """The records, and how many commits there were."""
+
+    commits = 0
+
+    def store(self, plan: CommitPlan) -> None:
+        """Apply a plan."""
+        super().store(plan)
+        self.commits += 1
 
 
 class MemoryStorage(BlockingStorage):
@@ -25,7 +36,7 @@ class MemoryStorage(BlockingStorage):
             raise InvalidLocationError("memory: has no path, host or options", location=str(location))
         if options.read_only or not options.create:
             raise StoreNotFoundError("memory: is always a new store, so there is nothing to read", location="memory:")
-        self._image = Image(options.new_head())
+        self._image = _Records(options.new_head())
 
     async def open(self) -> Head:
         """Return the head of a new store."""
@@ -44,5 +55,5 @@ class MemoryStorage(BlockingStorage):
         return function()
 
     def stamp(self) -> int:
-        """Return the number of the last change."""
-        return self._image.head().seq
+        """Return how many commits there were; some make no change and yet another state."""
+        return self._image.commits

@@ -225,7 +225,7 @@ class Database:
     def snapshot(self, database: sqlite3.Connection) -> Iterator[None]:
         """A transaction that sees one committed state, on a connection that the caller has."""
         self._may_read.wait(_RESTART_MILLISECONDS / 1000)
-        with failures_of(self.location):
+        with failures_of(self.location, of_programs=True):
             database.execute("BEGIN")
             try:
                 yield
@@ -253,18 +253,23 @@ class Database:
         Raises `OutcomeUnknownError` when the commit failed and could not be taken back for certain.
         """
         database: sqlite3.Connection = self._here.database
-        with failures_of(self.location), self._lock:
-            _undo(database)
-            self._settle(database)
-            self.before_write(database)
-            database.execute("BEGIN IMMEDIATE")
-            try:
-                self._check_version(database)
-                yield database
-            except BaseException:
+        with failures_of(self.location):
+            self._lock.acquire()
+        try:
+            with failures_of(self.location, of_programs=True):
                 _undo(database)
-                raise
-            self._commit(database, partial(database.execute, "COMMIT"))
+                self._settle(database)
+                self.before_write(database)
+                database.execute("BEGIN IMMEDIATE")
+                try:
+                    self._check_version(database)
+                    yield database
+                except BaseException:
+                    _undo(database)
+                    raise
+                self._commit(database, partial(database.execute, "COMMIT"))
+        finally:
+            self._lock.release()
         self._mind_the_log()
 
     def replace(

@@ -62,11 +62,16 @@ def of_system(error: OSError, location: str) -> StoreUnavailableError:
 
 
 @contextmanager
-def failures_of(location: str) -> Iterator[None]:
-    """Raise in Polaris' words what SQLite or the file system raises inside."""
+def failures_of(location: str, *, of_programs: bool = False) -> Iterator[None]:
+    """Raise in Polaris' words what SQLite or the file system raises inside.
+
+    With `of_programs` there is a program inside too: what the file system said was said to it, and comes out unchanged.
+    """
     try:
         yield
     except sqlite3.Error as error:
         raise of_sqlite(error, location) from error
     except OSError as error:
+        if of_programs:
+            raise
         raise of_system(error, location) from error

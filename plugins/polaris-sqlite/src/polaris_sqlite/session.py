@@ -71,6 +71,8 @@ def _json(values: Iterable[object]) -> str:
 def _storable(key: object) -> bool:
     """Return whether SQLite can be asked for a key at all; nothing stored has one it cannot be asked for."""
     if isinstance(key, str):
+        if "\x00" in key:  # which ends the text for SQLite's JSON, so that another one would be found
+            return False
         return key.isascii() or not any("\ud800" <= character <= "\udfff" for character in key)
     if isinstance(key, int):
         return -_INT64 <= key < _INT64
@@ -137,7 +139,7 @@ class SqliteSession:
     ) -> list[Link]:
         """Return the edges of these nodes, ordered by edge id; the work grows with the limit, not with their number."""
         unique = [id for id in dict.fromkeys(ids) if _storable(id)]
-        if not unique or (types is not None and not types):
+        if not unique or after >= _INT64 or (types is not None and not types):
             return []
         if len(unique) > 1:
             enough = max(2 * limit, _SORTED_AT_ONCE)
@@ -171,6 +173,8 @@ class SqliteSession:
 
     def scan(self, kind: Literal["node", "edge"], after: int, limit: int) -> list[Any]:
         """Return node or edge records ordered by id."""
+        if after >= _INT64:
+            return []
         select, make = (_NODE, NodeRecord._make) if kind == "node" else (_EDGE, EdgeRecord._make)
         rows = fetch(self._database, kind, f"{select} WHERE id > ? ORDER BY id LIMIT ?", (after, limit))
         return list(map(make, rows))
@@ -186,6 +190,8 @@ class SqliteSession:
 
     def changes(self, after: int, limit: int, id: int | None) -> list[ChangeRecord]:
         """Return the changes after a number, in order."""
+        if after >= _INT64:
+            return []
         if id is None:
             rows = fetch(self._database, "change", f"{_CHANGE} WHERE seq > ? ORDER BY seq LIMIT ?", (after, limit))
         elif id > 0:

@@ -1,0 +1,1 @@
+"""The laws a storage backend keeps, as tests: a module a subject."""
