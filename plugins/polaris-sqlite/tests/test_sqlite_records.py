@@ -24,6 +24,7 @@ from polaris_core import (
     PutEdge,
     RenameNode,
     SetMeta,
+    StoreUnavailableError,
 )
 from polaris_core.abc import CommitPlan, Link, NodeRecord, Session
 from polaris_core.testing import writing
@@ -330,3 +331,25 @@ def test_what_is_asked_by_key_is_searched_by_an_index(statement: Any, parameters
     assert all(step.startswith("SEARCH") and index in step for step in steps)
     assert not [step for step in plan if "TEMP B-TREE" in step]
     database.close()
+
+
+@pytest.mark.parametrize(
+    "method",
+    [("head",), ("nodes", ["a"]), ("links", [1], "both", None, 9, 0), ("keys", "node", "", 9), ("counts",)],
+    ids=lambda method: method[0],
+)
+def test_what_sqlite_says_inside_a_program_is_in_our_words(storage: Make, path: Any, method: Any) -> None:
+    async def main() -> None:
+        async with opened(storage()) as store:
+            with sqlite3.connect(path) as database:
+                for table in ("head", "nodes", "edges"):
+                    database.execute(f"ALTER TABLE {table} RENAME TO {table}_elsewhere")
+            database.close()
+
+            async def program(seen: Session) -> Any:
+                with pytest.raises(StoreUnavailableError, match=r"graph\.db failed \(no such table"):
+                    await getattr(seen, method[0])(*method[1:])
+
+            await store.read(program)
+
+    asyncio.run(main())

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import attrs
 
 from polaris_core import StoreFormatError, StoreNotFoundError
 from polaris_json_fs.checkpoint import finish, newest, write
-from polaris_json_fs.files import make_directory, write_file
+from polaris_json_fs.files import make_directory, sync_directory, write_file
 from polaris_json_fs.layout import (
     CHECKPOINT_LOCK,
     COUNTER,
@@ -57,6 +58,9 @@ def prepare(directory: Path, location: str, *, create: bool) -> None:
 
 def initialise(directory: Path, location: str, head: Head) -> Manifest:
     """Make an empty store, for the holder of its locks, and return its manifest."""
+    for above in (directory, *directory.parents):  # whoever made them may have died, or not have waited
+        with suppress(PermissionError):
+            sync_directory(above)
     if not (directory / IGNORED).exists():
         write_file(directory / IGNORED, GITIGNORE.encode())
     before = Manifest(head=head, journal=head.epoch)

@@ -67,6 +67,7 @@ class Database:
         self._index: WalIndex | None = None
         self._here = threading.local()
         self._doubtful = False  # a commit failed in a way that a crash could still turn into success
+        self._named = False  # whether this process knows the names of the file and its log to be on the disk
         self._checkpoint_due = False
         self._may_read = threading.Event()
         self._may_read.set()
@@ -256,6 +257,8 @@ class Database:
         with failures_of(self.location):
             self._lock.acquire()
         try:
+            with failures_of(self.location):
+                self._sync_names()
             with failures_of(self.location, of_programs=True):
                 _undo(database)
                 self._settle(database)
@@ -323,6 +326,11 @@ class Database:
                     f"{self.location} failed while it committed: {of_sqlite(error, self.location)}"
                 ) from error
             raise
+
+    def _sync_names(self) -> None:
+        if not self._named:
+            self._file.sync_names()
+            self._named = True
 
     def _settle(self, database: sqlite3.Connection) -> None:
         """Overwrite what a failed commit left in the log, which a recovery after a crash would take for a commit."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -93,12 +94,46 @@ class DatabaseFile:
             return
         version = 0 if blank else self.layout.version_of(database, self.location)
         self._use_log(database)
+        if not blank:
+            self._write_log_again(database)
         if version < self.layout.version:
             database.execute("BEGIN IMMEDIATE")
             self.layout.bring_forward(database)
             if blank:
                 fill(database)
             database.execute("COMMIT")
+            self.sync_names(new=blank)
+
+    def _write_log_again(self, database: sqlite3.Connection) -> None:
+        """Make certain that what is taken from the log is on the disk, before anything is added to it.
+
+        Whoever wrote it may have been told that a sync failed. The system says that once, keeps what it lost in memory as
+        if it had been written, and every sync after that succeeds.
+        """
+        database.execute("BEGIN IMMEDIATE")  # nobody else writes to the log meanwhile
+        try:
+            log = os.open(f"{self.path}-wal", os.O_RDWR | os.O_CLOEXEC)
+            try:
+                place = 0
+                while part := os.pread(log, 1 << 20, place):
+                    place += os.pwrite(log, part, place)
+                if place:
+                    os.fdatasync(log)
+            finally:
+                os.close(log)
+        finally:
+            database.execute("ROLLBACK")
+
+    def sync_names(self, *, new: bool = False) -> None:
+        """Make certain that the names of the file and its log are on the disk; SQLite tries, and says nothing if it fails.
+
+        For a new file those of all directories above it too, whoever made them, as far as they may be read.
+        """
+        directory = Path(self.path).parent
+        _sync_directory(directory)
+        for above in directory.parents if new else ():
+            with suppress(PermissionError):
+                _sync_directory(above)
 
     def _use_log(self, database: sqlite3.Connection) -> None:
         (mode,) = database.execute("PRAGMA journal_mode = WAL").fetchone()
@@ -110,12 +145,13 @@ class DatabaseFile:
 
 
 def _make_directory(directory: Path) -> None:
-    """Make a directory and those above it, and make each one's entry durable."""
-    if directory.is_dir():
-        return
-    _make_directory(directory.parent)
-    directory.mkdir(exist_ok=True)
-    descriptor = os.open(directory.parent, os.O_RDONLY)
+    if not directory.is_dir():
+        _make_directory(directory.parent)
+        directory.mkdir(exist_ok=True)
+
+
+def _sync_directory(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
     finally:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeAlias
 from zlib import crc32
 
-from polaris_core import StoreDamagedError
+from polaris_core import StorageError, StoreDamagedError
+from polaris_sqlite.failures import of_sqlite
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["checksum", "damaged", "fetch", "form", "sealed"]
+__all__ = ["checksum", "damaged", "fetch", "form", "read", "sealed"]
 
 Parameters: TypeAlias = tuple[Any, ...] | dict[str, Any]
 
@@ -38,19 +40,36 @@ def damaged(where: str) -> StoreDamagedError:
     return StoreDamagedError(f"{where} is damaged: what is stored is not what was written", where=where)
 
 
+def read(database: sqlite3.Connection, statement: str, parameters: Parameters = ()) -> list[tuple[Any, ...]]:
+    """Return all rows of a statement that carry no checksum.
+
+    Raises what SQLite says in Polaris' words, and here: whoever asked hears of it before the transaction that failed does.
+    """
+    try:
+        return database.execute(statement, parameters).fetchall()
+    except sqlite3.Error as error:
+        raise _in_our_words(error, database) from error
+
+
+def _in_our_words(error: sqlite3.Error, database: sqlite3.Connection) -> StorageError:
+    with suppress(sqlite3.Error):
+        return of_sqlite(error, database.execute("PRAGMA database_list").fetchone()[2])
+    return of_sqlite(error, "the database")
+
+
 def fetch(
     database: sqlite3.Connection, kind: str, statement: str, parameters: Parameters = ()
 ) -> list[tuple[Any, ...]]:
     """Return all rows of a statement whose last column is the checksum of the others, without that column.
 
-    Raises `StoreDamagedError` with the kind and the first column of a row whose checksum is another.
+    Raises `StoreDamagedError` with the kind and the first column of a row whose checksum is another, and what `read` does.
     """
     try:
         rows = database.execute(statement, parameters).fetchall()
-    except sqlite3.OperationalError as error:
+    except sqlite3.Error as error:
         if "decode to UTF-8" in str(error):
             raise damaged(_undecodable(database, kind, statement, parameters)) from error
-        raise
+        raise _in_our_words(error, database) from error
     intact = []
     for row in rows:
         columns = row[:-1]

@@ -26,7 +26,7 @@ from polaris_core.abc import (
     Receipt,
 )
 from polaris_sqlite import schema
-from polaris_sqlite.integrity import fetch, sealed
+from polaris_sqlite.integrity import fetch, read, sealed
 
 if TYPE_CHECKING:
     import sqlite3
@@ -154,7 +154,7 @@ class SqliteSession:
         self, node: int | str, direction: Direction, types: Sequence[str] | None, after: int, tail: str
     ) -> list[tuple[Any, ...]]:
         statement, parameters = _links_statement(node, direction, types, after)
-        return self._database.execute(f"{statement} {tail}", parameters).fetchall()
+        return read(self._database, f"{statement} {tail}", parameters)
 
     def _merged(
         self, ids: list[int], direction: Direction, types: Sequence[str] | None, limit: int, after: int
@@ -181,7 +181,7 @@ class SqliteSession:
 
     def keys(self, kind: KeyKind, after: str, limit: int) -> list[str]:
         """Return names of nodes, or keys of meta records or receipts, in the order of their UTF-8 bytes."""
-        return [key for (key,) in self._database.execute(_KEYS[kind], (after, limit)).fetchall()]
+        return [key for (key,) in read(self._database, _KEYS[kind], (after, limit))]
 
     def meta(self, keys: Sequence[str]) -> list[MetaRecord | None]:
         """Return the records beside the graph with these keys."""
@@ -209,7 +209,7 @@ class SqliteSession:
     def counts(self) -> tuple[int, int]:
         """Return how many nodes and how many edges there are."""
         counted = "SELECT (SELECT count(*) FROM nodes), (SELECT count(*) FROM edges)"
-        nodes, edges = self._database.execute(counted).fetchone()
+        ((nodes, edges),) = read(self._database, counted)
         return nodes, edges
 
     # --- writing --------------------------------------------------------------------------------------------------
