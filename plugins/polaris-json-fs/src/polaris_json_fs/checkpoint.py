@@ -80,6 +80,7 @@ def place(directory: Path, location: str) -> Manifest | None:
     if after is None:
         discard(directory)
         return None
+    sync_directory(directory)  # whoever said that it counts may have died before that was on the disk
     before = read_manifest(directory, location)
     known = before.files if before else {}
     parents = set()
