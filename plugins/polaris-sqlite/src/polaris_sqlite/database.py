@@ -290,6 +290,7 @@ class Database:
         with failures_of(self.location), self._lock:
             _undo(database)
             self._settle(database)
+            self._sync_names()
             self._check_version(database)
             result = prepare(database)
             database.execute("PRAGMA synchronous = FULL")
