@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from os import PathLike
 from types import TracebackType
 from typing import Literal, Self
 
+from polaris_core.abc.capabilities import Progress, VerifyReport
 from polaris_core.abc.plugins import Plugins
 from polaris_core.abc.storage import StorageOptions
 from polaris_core.errors import PolarisError
@@ -17,7 +19,7 @@ from polaris_core.graph.opening import Opening, open_graph
 from polaris_core.graph.view import Moment
 from polaris_core.graph.writing import Assigned, Attributes, Observations
 from polaris_core.limits import Limits
-from polaris_core.model import Change, Edge, Node, Observation, Path
+from polaris_core.model import Change, Cursor, Edge, Node, Observation, Path
 from polaris_core.mutations import Batch, Commit, Mutation
 from polaris_core.values import EMPTY
 
@@ -144,6 +146,18 @@ class BlockingGraph(BlockingReads):
     def apply(self, batches: Sequence[Batch]) -> list[Commit | PolarisError]:
         """As `Graph.apply`."""
         return self._call(self._graph.apply(batches))
+
+    def verify(self, progress: Progress | None = None) -> VerifyReport:
+        """As `Graph.verify`."""
+        return self._call(self._graph.verify(progress))
+
+    def backup(self, target: str | PathLike[str], progress: Progress | None = None) -> Cursor:
+        """As `Graph.backup`."""
+        return self._call(self._graph.backup(target, progress))
+
+    def restore(self, source: str | PathLike[str], progress: Progress | None = None) -> Cursor:
+        """As `Graph.restore`."""
+        return self._call(self._graph.restore(source, progress))
 
 
 def open_graph_blocking(

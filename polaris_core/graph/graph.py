@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from os import PathLike
+from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar, cast
 
 import attrs
 
+from polaris_core.abc.capabilities import Progress, VerifyReport
 from polaris_core.errors import (
     AlreadyExistsError,
     ConflictError,
@@ -22,8 +25,9 @@ from polaris_core.graph.transaction import Transaction, retried, transact
 from polaris_core.graph.undo import Undoing
 from polaris_core.graph.view import Moment, View, view_of_now
 from polaris_core.graph.writing import Verbs
+from polaris_core.history.places import cursor_of
 from polaris_core.limits import Limits
-from polaris_core.model import Change, Node
+from polaris_core.model import Change, Cursor, Node
 from polaris_core.mutations import Batch, Commit, Mutation, Result
 from polaris_core.records import Program
 from polaris_core.storage import StorageService
@@ -163,3 +167,29 @@ class Graph(Committed, Verbs):
         if isinstance(outcome, ConflictError):
             raise outcome
         return outcome
+
+    # --- the whole store ------------------------------------------------------------------------------------------
+
+    async def verify(self, progress: Progress | None = None) -> VerifyReport:
+        """Look at everything that is stored, and return all that is not as it was written or does not fit together.
+
+        Others may read and write meanwhile. `progress` is told how many records were looked at, and of how many. Raises
+        `UnsupportedError` where the backend cannot, as do `backup` and `restore`.
+        """
+        return await self.service.verify(progress)
+
+    async def backup(self, target: str | PathLike[str], progress: Progress | None = None) -> Cursor:
+        """Copy one committed state, with its history, to a path where nothing is; return its place in history.
+
+        Others may read and write meanwhile. The copy is complete and durable, or not there; it can be opened as a store.
+        """
+        return cursor_of(await self.service.backup(Path(target), progress))
+
+    async def restore(self, source: str | PathLike[str], progress: Progress | None = None) -> Cursor:
+        """Replace everything by what a backup holds, all or nothing, and return the graph's new place in history.
+
+        The store stays the same one and begins a new epoch, for every process that has it open: cursors of before raise
+        `HistoryReplacedError`. No id or change number is given out again; a feed that would have a gap begins anew. A backup
+        with damage in it raises `StoreDamagedError`.
+        """
+        return cursor_of(await self.service.restore(Path(source), progress))

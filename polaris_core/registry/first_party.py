@@ -29,14 +29,18 @@ HOMES: Mapping[tuple[Kind, str], str] = {
     ("event_stores", "sqlite"): "polaris-kg-event-store",
     ("toolsets", "graph"): "polaris-kg-mcp",
     ("formats", "debian"): "polaris-kg-cli",
+    ("commands", "backup"): "polaris-kg-cli",
     ("commands", "demo"): "polaris-kg-cli",
     ("commands", "export"): "polaris-kg-cli",
     ("commands", "find"): "polaris-kg-cli",
     ("commands", "get"): "polaris-kg-cli",
     ("commands", "import"): "polaris-kg-cli",
     ("commands", "neighbors"): "polaris-kg-cli",
+    ("commands", "repair"): "polaris-kg-cli",
+    ("commands", "restore"): "polaris-kg-cli",
     ("commands", "serve"): "polaris-kg-mcp",
     ("commands", "stats"): "polaris-kg-cli",
+    ("commands", "verify"): "polaris-kg-cli",
 }
 
 DISTRIBUTIONS = frozenset({CORE, *HOMES.values()})

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from polaris_core.abc.cache import Cache
+from polaris_core.abc.capabilities import Backup, Progress, Verify, VerifyReport
 from polaris_core.abc.location import Location
 from polaris_core.abc.storage import Storage, StorageOptions
 from polaris_core.errors import InvalidValueError, PolarisError, StoreClosedError, UnsupportedError
@@ -165,6 +166,27 @@ class StorageService:
         if node is not None and stamp is not None and stamp == self.storage.stamp():
             cache.set(name, (stamp, node))
         return node
+
+    # --- the whole store ------------------------------------------------------------------------------------------
+
+    async def verify(self, progress: Progress | None = None) -> VerifyReport:
+        """As `Verify.verify`; raises `UnsupportedError` where the store has no such thing."""
+        return await self._home.call(self._required("verify", Verify).verify, progress)
+
+    async def backup(self, target: Path, progress: Progress | None = None) -> Head:
+        """As `Backup.backup`; raises `UnsupportedError` where the store has no such thing."""
+        return await self._home.call(self._required("backup", Backup).backup, target, progress)
+
+    async def restore(self, source: Path, progress: Progress | None = None) -> Head:
+        """As `Backup.restore`; raises `UnsupportedError` where the store has no such thing."""
+        head = await self._home.call(self._required("backup", Backup).restore, source, progress)
+        if self.cache is not None:  # nothing of it would be served, the stamp has moved; but it would stay
+            self.cache.clear()
+        return head
+
+    def _required(self, capability: str, protocol: type[T]) -> T:
+        self._check_open()
+        return self.require(capability, protocol)
 
     def require(self, capability: str, protocol: type[T]) -> T:
         """Return the storage as what it claims to be; raises `UnsupportedError` where it does not claim the capability."""

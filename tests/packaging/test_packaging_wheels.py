@@ -33,7 +33,8 @@ ROWS = {
     },
     "polaris-kg-cli": {
         "polaris_core.commands": dict.fromkeys(
-            ["demo", "export", "find", "get", "import", "neighbors", "stats"], "polaris_cli.plugin"
+            ["backup", "demo", "export", "find", "get", "import", "neighbors", "repair", "restore", "stats", "verify"],
+            "polaris_cli.plugin",
         ),
         "polaris_core.formats": {"debian": "polaris_cli.plugin"},
     },

@@ -45,6 +45,13 @@ class Plugins(Registry):
         return self.formats[name] if name in self.formats else super().format(name)
 
 
+class Terminal(io.TextIOWrapper):
+    """Standard input where somebody sits."""
+
+    def isatty(self) -> bool:
+        return True
+
+
 @attrs.frozen
 class Outcome:
     """What a command did: its exit status and what it printed."""
@@ -78,14 +85,14 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def run(plugins: Plugins, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Any:
     """Run a command line in this process, as the core does it."""
 
-    def run(*line: str, stdin: bytes = b"") -> Outcome:
+    def run(*line: str, stdin: bytes = b"", terminal: bool = False) -> Outcome:
         spec = {spec.name: spec for spec in polaris_commands()}[line[0]]
         parser = ArgumentParser()
         parser.add_argument("--store")
         parser.add_argument("--json", action="store_true")
         spec.configure(parser)
         capsys.readouterr()
-        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
+        monkeypatch.setattr(sys, "stdin", (Terminal if terminal else io.TextIOWrapper)(io.BytesIO(stdin)))
         try:
             options = parser.parse_args(line[1:])
             context = CommandContext(

@@ -8,7 +8,21 @@ from typing import TYPE_CHECKING, cast
 if TYPE_CHECKING:
     from argparse import ArgumentParser
 
-__all__ = ["demo", "export_file", "find", "get", "import_file", "neighbors", "stats"]
+__all__ = [
+    "backup",
+    "demo",
+    "export_file",
+    "find",
+    "get",
+    "import_file",
+    "neighbors",
+    "repair",
+    "restore",
+    "stats",
+    "verify",
+]
+
+_STATUS = "The exit status is 3 where there is damage."
 
 
 def _count(text: str) -> int:
@@ -116,6 +130,38 @@ def export_file(parser: ArgumentParser) -> None:
     """Add the arguments of `export`."""
     parser.add_argument("format", metavar="FORMAT", help="the file's format, such as jsonl")
     parser.add_argument("file", metavar="FILE", help="the file, replaced once it is whole; - is standard output")
+
+
+def verify(parser: ArgumentParser) -> None:
+    """Add the arguments of `verify`."""
+    parser.epilog = _STATUS
+    _url(parser)
+
+
+def backup(parser: ArgumentParser) -> None:
+    """Add the arguments of `backup`."""
+    _url(parser)
+    parser.add_argument("target", metavar="TARGET", help="where the copy goes, and nothing is yet")
+
+
+def restore(parser: ArgumentParser) -> None:
+    """Add the arguments of `restore`."""
+    parser.epilog = _STATUS
+    _url(parser)
+    parser.add_argument("source", metavar="SOURCE", help="the backup, which stays as it is")
+    parser.add_argument("--yes", action="store_true", help="do not ask whether everything is to be replaced")
+
+
+def repair(parser: ArgumentParser) -> None:
+    """Add the arguments of `repair`."""
+    parser.epilog = f"The damaged store stays as it is. {_STATUS}"
+    _url(parser)
+    parser.add_argument("new", metavar="NEW_URL", help="the store to make, where there is none")
+    parser.add_argument("--salvage", action="store_true", required=True, help="copy what can still be read")
+
+
+def _url(parser: ArgumentParser) -> None:
+    parser.add_argument("url", metavar="URL", nargs="?", help="the store, in place of the one in the settings")
 
 
 def _paging(parser: ArgumentParser, limit: int) -> None:

@@ -1,4 +1,4 @@
-"""What this distribution offers: seven commands and a file format. Nothing heavy is imported before one of them runs."""
+"""What this distribution offers: eleven commands and a file format. Nothing heavy is imported before one of them runs."""
 
 from __future__ import annotations
 
@@ -57,6 +57,30 @@ def _export(context: CommandContext, options: Namespace) -> int:
     return export_file(context, options)
 
 
+def _verify(context: CommandContext, options: Namespace) -> int:
+    from polaris_cli.keeping import verify
+
+    return verify(context, options)
+
+
+def _backup(context: CommandContext, options: Namespace) -> int:
+    from polaris_cli.keeping import backup
+
+    return backup(context, options)
+
+
+def _restore(context: CommandContext, options: Namespace) -> int:
+    from polaris_cli.keeping import restore
+
+    return restore(context, options)
+
+
+def _repair(context: CommandContext, options: Namespace) -> int:
+    from polaris_cli.keeping import repair
+
+    return repair(context, options)
+
+
 def _read_debian(file: BinaryIO) -> Iterator[UpsertNode | UpsertEdge]:
     from polaris_cli.debian import read
 
@@ -108,6 +132,34 @@ def polaris_commands() -> tuple[CommandSpec, ...]:
             sentence="Write the graph into a file.",
             configure=arguments.export_file,
             run=_export,
+            shows_data=True,
+        ),
+        CommandSpec(
+            name="verify",
+            sentence="Look for damage in everything that a store holds.",
+            configure=arguments.verify,
+            run=_verify,
+            shows_data=True,
+        ),
+        CommandSpec(
+            name="backup",
+            sentence="Copy a store, with its history, while others read and write it.",
+            configure=arguments.backup,
+            run=_backup,
+            shows_data=True,
+        ),
+        CommandSpec(
+            name="restore",
+            sentence="Replace everything in a store by what a backup holds.",
+            configure=arguments.restore,
+            run=_restore,
+            shows_data=True,
+        ),
+        CommandSpec(
+            name="repair",
+            sentence="Copy what can still be read of a damaged store into a new one, and say what is lost.",
+            configure=arguments.repair,
+            run=_repair,
             shows_data=True,
         ),
     )

@@ -12,7 +12,9 @@ if TYPE_CHECKING:
 
     from rich.progress import ProgressColumn
 
-__all__ = ["Progress", "progress"]
+    from polaris_core.abc import Progress as Parts
+
+__all__ = ["Progress", "parts", "progress"]
 
 
 class Progress(Protocol):
@@ -47,3 +49,25 @@ def progress(what: str, size: int | None = None) -> Iterator[Progress]:
             bar.update(task, completed=position, records=records)
 
         yield tell
+
+
+@contextmanager
+def parts(what: str) -> Iterator[Parts | None]:
+    """Show a bar for work that says how much of how much is done; yield None where nobody watches."""
+    console = make_console(stderr=True)
+    if not console.is_terminal:
+        yield None
+        return
+    from rich.progress import BarColumn, SpinnerColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bar
+
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=24),
+        TaskProgressColumn(),
+        TimeElapsedColumn(),
+    )
+    with Bar(*columns, console=console, transient=True) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)

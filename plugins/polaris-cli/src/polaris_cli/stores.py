@@ -32,8 +32,10 @@ def demo_url(context: CommandContext) -> str:
     return str(Location(scheme="sqlite", path=str(demo_file())))
 
 
-def store_url(context: CommandContext) -> str:
-    """Return the store in the settings; raise `ConfigError` with the ways to name one where there is none."""
+def store_url(context: CommandContext, named: str | None = None) -> str:
+    """Return the store that was named, else the one in the settings; `ConfigError` says how to name one where there is none."""
+    if named is not None:
+        return named
     if context.settings.store is not None:
         return context.settings.store
     hint = ""
