@@ -135,6 +135,22 @@ class BlockingGraph(BlockingReads):
         """As `Graph.undo`."""
         return self._call(self._graph.undo(commit))
 
+    def trim(self, moment: Moment, *, force: bool = False) -> Cursor:
+        """As `Graph.trim`."""
+        return self._call(self._graph.trim(moment, force=force))
+
+    def register_reader(self, name: str, place: Cursor | str | None = None) -> None:
+        """As `Graph.register_reader`."""
+        self._call(self._graph.register_reader(name, place))
+
+    def forget_reader(self, name: str) -> bool:
+        """As `Graph.forget_reader`."""
+        return self._call(self._graph.forget_reader(name))
+
+    def readers(self) -> dict[str, Cursor]:
+        """As `Graph.readers`."""
+        return self._call(self._graph.readers())
+
     def acting_as(self, author: str | None) -> BlockingGraph:
         """As `Graph.acting_as`."""
         return BlockingGraph(self._thread, self._graph.acting_as(author))

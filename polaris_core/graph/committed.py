@@ -15,7 +15,7 @@ from polaris_core.query import Page
 from polaris_core.records import Program, Session
 from polaris_core.values import normalize_name
 
-__all__ = ["Committed"]
+__all__ = ["Committed", "place_or_none"]
 
 T = TypeVar("T")
 
@@ -54,10 +54,7 @@ class Committed(Reading):
 
         Raises `HistoryReplacedError` for a cursor of another history, `HistoryTrimmedError` for one that lies before what is kept.
         """
-        place = Cursor.parse(after) if isinstance(after, str) else after
-        if place is not None and not isinstance(cast("object", place), Cursor):
-            raise InvalidCursorError(f"a place in history is a cursor or its text, not {type(after).__name__}")
-        return await self._ask(Changes(place, self._page(limit)))
+        return await self._ask(Changes(place_or_none(after), self._page(limit)))
 
     async def history(
         self,
@@ -71,7 +68,15 @@ class Committed(Reading):
 
         It is followed through all its names, and may be gone by now. What is gone, or is called otherwise now, is found by the
         key it had last, within the limit `scan` of changes. The oldest change that is kept ends the history. Raises
-        `NodeNotFoundError` or `EdgeNotFoundError`, and `HistoryTrimmedError` where the page asked for is gone.
+        `NodeNotFoundError` or `EdgeNotFoundError`, and `HistoryTrimmedError` where nothing that was asked for is kept.
         """
         wanted = normalize_name(key) if isinstance(key, str) else edge_key(key)
         return await self._ask(History(wanted, self._page(limit), cursor, oldest_first, self.limits.scan))
+
+
+def place_or_none(place: Cursor | str | None) -> Cursor | None:
+    """Return a cursor or its text as a cursor; raises `InvalidCursorError` for anything else but None."""
+    cursor = Cursor.parse(place) if isinstance(place, str) else place
+    if cursor is not None and not isinstance(cast("object", cursor), Cursor):
+        raise InvalidCursorError(f"a place in history is a cursor or its text, not {type(place).__name__}")
+    return cursor

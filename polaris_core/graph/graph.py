@@ -20,17 +20,18 @@ from polaris_core.errors import (
     NotFoundError,
     PolarisError,
 )
-from polaris_core.graph.committed import Committed
+from polaris_core.graph.committed import Committed, place_or_none
 from polaris_core.graph.transaction import Transaction, retried, transact
 from polaris_core.graph.undo import Undoing
-from polaris_core.graph.view import Moment, View, view_of_now
+from polaris_core.graph.view import Moment, View, moment_of, view_of_now
 from polaris_core.graph.writing import Verbs
-from polaris_core.history.places import cursor_of
+from polaris_core.history import READERS, cursor_of, moved_reader, readers, trimmed
 from polaris_core.limits import Limits
 from polaris_core.model import Change, Cursor, Node
-from polaris_core.mutations import Batch, Commit, Mutation, Result
-from polaris_core.records import Program
+from polaris_core.mutations import Batch, Commit, DeleteMeta, Mutation, Result
+from polaris_core.records import CommitPlan, Program, Session
 from polaris_core.storage import StorageService
+from polaris_core.values import normalize_name
 
 __all__ = ["Graph"]
 
@@ -167,6 +168,47 @@ class Graph(Committed, Verbs):
         if isinstance(outcome, ConflictError):
             raise outcome
         return outcome
+
+    # --- how much of the past is kept -----------------------------------------------------------------------------
+
+    async def trim(self, moment: Moment, *, force: bool = False) -> Cursor:
+        """Drop the changes up to a moment, for good, and return the place before which nothing is kept from now on.
+
+        A moment inside a commit means its end, one before what is kept drops nothing. What the graph holds stays as it is; its
+        states before that place can no longer be read. Raises `ConflictError` where a registered reader has not read that far,
+        unless forced, `HistoryReplacedError` for a cursor of another history and `InvalidValueError` for what lies ahead.
+        """
+        place, now = moment_of(moment), self.service.options.now()
+
+        async def program(session: Session) -> CommitPlan:
+            return await trimmed(session, place, force=force, now=now)
+
+        head = (await self.service.commit_alone(program)).head
+        return Cursor(head.store, head.epoch, head.floor)
+
+    async def register_reader(self, name: str, place: Cursor | str | None = None) -> None:
+        """Note how far a reader of the feed has read, by default up to now, so that `trim` keeps what it has not read.
+
+        Call it again as it reads on, at the pace at which changes may be dropped: each note is a commit, unless nothing but
+        notes was written since the last one. Raises `HistoryReplacedError` or `HistoryTrimmedError` for a place that is no more.
+        """
+        name, known = normalize_name(name), place_or_none(place)
+        author, now, limits = self.author, self.service.options.now(), self.limits
+
+        async def program(session: Session) -> CommitPlan:
+            return await moved_reader(session, name, known, author=author, now=now, limits=limits)
+
+        for outcome in (await self.service.commit_alone(program)).outcomes:
+            if isinstance(outcome, PolarisError):
+                raise outcome.fresh()
+
+    async def forget_reader(self, name: str) -> bool:
+        """Keep nothing for a reader of the feed any longer; return whether it was registered."""
+        return (await self.commit(DeleteMeta(READERS + normalize_name(name)))).results[0].status == "deleted"
+
+    async def readers(self) -> dict[str, Cursor]:
+        """Return how far the registered readers of the feed have read, by their names."""
+        return await self.service.read(readers)
 
     # --- the whole store ------------------------------------------------------------------------------------------
 

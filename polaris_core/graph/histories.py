@@ -5,9 +5,9 @@ from __future__ import annotations
 import attrs
 
 from polaris_core.codec import decode_change
-from polaris_core.errors import EdgeNotFoundError, HistoryTrimmedError, LimitExceededError, NodeNotFoundError
+from polaris_core.errors import EdgeNotFoundError, LimitExceededError, NodeNotFoundError
 from polaris_core.graph.questions import Question
-from polaris_core.history import chain, cursor_of, last_change_of
+from polaris_core.history import chain, check_kept, cursor_of, last_change_of
 from polaris_core.model import Change, EdgeKey, Key
 from polaris_core.query import Page, Position, cursor_text, position_after
 from polaris_core.records import ChangeRecord, Head, Session
@@ -29,26 +29,29 @@ class History(Question[Page[Change]]):
     scan: int = 1_000_000
 
     async def __call__(self, session: Session) -> Page[Change]:
-        """Return a page of changes; raises `NodeNotFoundError` or `EdgeNotFoundError` where nothing ever had this key."""
+        """Return a page of changes.
+
+        Raises `NodeNotFoundError` or `EdgeNotFoundError` where nothing had this key, `HistoryTrimmedError` where no change of
+        it, or none of the page, is kept.
+        """
         head = await session.head()
         asked = (self.key, self.oldest_first)
         after = position_after(asked, self.cursor).id if self.cursor is not None else 0
-        if self.cursor is not None and after <= head.floor:
-            place = cursor_of(head)._replace(seq=after)
-            raise HistoryTrimmedError(f"changes up to {head.floor} were trimmed", cursor=place, floor=head.floor)
+        last = after if after and not self.oldest_first else await self._last(session, head)
+        check_kept(cursor_of(head)._replace(seq=after if after and self.oldest_first else last - 1), head)
         pages = self._forwards if self.oldest_first else self._backwards
-        found, following = await pages(session, head, after)
+        found, following = await pages(session, head, last, after)
         return Page(
             tuple(decode_change(change, head) for change in found),
             cursor_text(asked, Position(following)) if following else None,
         )
 
-    async def _backwards(self, session: Session, head: Head, at: int) -> tuple[list[ChangeRecord], int]:
-        return await chain(session, head, at or await self._last(session, head), self.limit)
+    async def _backwards(self, session: Session, head: Head, last: int, _after: int) -> tuple[list[ChangeRecord], int]:
+        return await chain(session, head, last, self.limit)
 
-    async def _forwards(self, session: Session, head: Head, after: int) -> tuple[list[ChangeRecord], int]:
+    async def _forwards(self, session: Session, head: Head, last: int, after: int) -> tuple[list[ChangeRecord], int]:
         """Changes only say what was before them, so the way to the oldest leads over all."""
-        found, more = await chain(session, head, await self._last(session, head), self.scan)
+        found, more = await chain(session, head, last, self.scan)
         if more:
             raise LimitExceededError(
                 f"{self.key!s} has more than {self.scan} changes; ask for the newest first",

@@ -14,7 +14,7 @@ from polaris_core.records import Program, Session
 from polaris_core.storage import StorageService
 from polaris_core.values import to_micros
 
-__all__ = ["Moment", "View", "view_of_now"]
+__all__ = ["Moment", "View", "moment_of", "view_of_now"]
 
 T = TypeVar("T")
 Moment: TypeAlias = int | str | Cursor | datetime
@@ -31,7 +31,7 @@ class View(Committed):
     def __init__(self, service: StorageService, moment: Moment) -> None:
         self.limits: Limits = service.limits
         self._service = service
-        self._moment = _moment(moment)
+        self._moment = moment_of(moment)
         self._place: Cursor | None = None
         self._past: Past | None = None
 
@@ -78,7 +78,8 @@ async def view_of_now(service: StorageService) -> View:
     return view
 
 
-def _moment(moment: Moment) -> int | Cursor | datetime:
+def moment_of(moment: Moment) -> int | Cursor | datetime:
+    """Return a moment as a number, cursor or time; raises `InvalidValueError` or `InvalidCursorError` where it is none."""
     if isinstance(moment, str):
         return Cursor.parse(moment)
     if isinstance(moment, datetime):

@@ -6,8 +6,10 @@ from polaris_core.history.keys import merged_keys
 from polaris_core.history.past import Past
 from polaris_core.history.places import check_kept, cursor_of, place_of
 from polaris_core.history.reverting import Inverse, changes_of_commit, inverse
+from polaris_core.history.trimming import READERS, moved_reader, readers, trimmed
 
 __all__ = [
+    "READERS",
     "AsOf",
     "Inverse",
     "Past",
@@ -18,6 +20,9 @@ __all__ = [
     "inverse",
     "last_change_of",
     "merged_keys",
+    "moved_reader",
     "place_of",
     "read_on",
+    "readers",
+    "trimmed",
 ]

@@ -89,21 +89,26 @@ class _Queue(ABC, Generic[T]):
         """Carry a group to the store and settle every answer."""
 
 
-class WriteQueue(_Queue[Batch]):
+class WriteQueue(_Queue[Batch | Program[CommitPlan]]):
     """One commit at a time, of all the batches that wait, in order and as many as the limits let travel together.
 
-    How many mutations there are is counted here; how much they write is known, and bounded, where they are planned.
+    A program that plans a commit by itself may wait among them; it travels alone, and its answer is its plan. How many
+    mutations there are is counted here; how much they write is known, and bounded, where they are planned.
     """
 
     def __init__(self, storage: Storage, limits: Limits, now: Callable[[], int]) -> None:
         super().__init__(storage, limits, carriers=1)
         self._now = now
 
-    def _next(self) -> Sequence[_Call[Batch]]:
-        group: list[_Call[Batch]] = []
+    def _next(self) -> Sequence[_Call[Batch | Program[CommitPlan]]]:
+        group: list[_Call[Batch | Program[CommitPlan]]] = []
         mutations = 0
         while self._waiting and len(group) < self.limits.group_batches:
             call = self._waiting[0]
+            if not isinstance(call.asked, Batch):
+                if not group:
+                    group.append(self._waiting.popleft())
+                break
             mutations += len(call.asked.mutations)
             if group and mutations > self.limits.group_records:
                 break
@@ -114,8 +119,11 @@ class WriteQueue(_Queue[Batch]):
                 group.append(call)
         return group
 
-    async def _answer(self, group: Sequence[_Call[Batch]]) -> None:
-        batches, now, limits = [call.asked for call in group], self._now(), self.limits
+    async def _answer(self, group: Sequence[_Call[Batch | Program[CommitPlan]]]) -> None:
+        if not isinstance(group[0].asked, Batch):
+            await self._answer_program(group[0].asked, group[0].answer)
+            return
+        batches, now, limits = [call.asked for call in group if isinstance(call.asked, Batch)], self._now(), self.limits
 
         async def program(session: Session) -> CommitPlan:
             return plan(batches, await load(session, batches, limits), now, limits)
@@ -135,6 +143,13 @@ class WriteQueue(_Queue[Batch]):
         )  # what the group had no room for goes first next time
         for call, outcome in zip(group, outcomes, strict=False):
             _settle(call.answer, outcome)
+
+    async def _answer_program(self, program: Program[CommitPlan], answer: asyncio.Future[Any]) -> None:
+        try:
+            outcome: object = None if answer.done() else await self.storage.commit(program)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is this caller's answer
+            outcome = error
+        _settle(answer, outcome)
 
 
 class ReadQueue(_Queue[Program[Any] | str]):

@@ -19,7 +19,7 @@ from polaris_core.errors import InvalidValueError, PolarisError, StoreClosedErro
 from polaris_core.limits import Limits
 from polaris_core.model import Edge, Node, Patch
 from polaris_core.mutations import Batch, Commit, PatchNode, PutEdge, PutNode
-from polaris_core.records import Head, Program
+from polaris_core.records import CommitPlan, Head, Program
 from polaris_core.storage.home import Home
 from polaris_core.storage.queues import ReadQueue, WriteQueue
 
@@ -137,6 +137,14 @@ class StorageService:
         """Write an edge whole, whether it exists or not, and return it as stored."""
         put = PutEdge(edge.source, edge.type, edge.target, edge.attributes)
         return cast("Edge", (await self.commit(Batch((put,)))).results[-1].value)
+
+    async def commit_alone(self, program: Program[CommitPlan]) -> CommitPlan:
+        """Store what a program plans, in a commit of its own, in turn with the batches that wait; return the plan."""
+        return await self._home.call(self._commit_alone, program)
+
+    def _commit_alone(self, program: Program[CommitPlan]) -> asyncio.Future[CommitPlan]:
+        self._check_open()
+        return self._writes.submit(program)
 
     # --- reading --------------------------------------------------------------------------------------------------
 

@@ -22,7 +22,6 @@ from polaris_core import (
     open_graph,
     open_graph_blocking,
 )
-from polaris_core.abc import CommitPlan, Session
 
 BACKENDS = ["memory", "json", "sqlite"]
 
@@ -137,12 +136,7 @@ def test_the_oldest_change_that_is_kept_ends_the_history() -> None:
         async with open_graph("memory:") as graph:
             await lived(graph)
             page = await graph.history("Countess", limit=2)
-
-            async def trim(session: Session) -> CommitPlan:
-                head = await session.head()
-                return CommitPlan(head, head._replace(floor=3))
-
-            await graph.service.storage.commit(trim)
+            await graph.trim(3)
             for oldest_first in (False, True):
                 kept = told(await graph.history("Countess", oldest_first=oldest_first))
                 assert sorted(kept) == ["renamed Countess", "updated Countess"]

@@ -243,12 +243,7 @@ def test_a_commit_that_is_no_longer_kept_is_refused(backend: str, tmp_path: Path
         async with open_graph(url(backend, tmp_path)) as graph:
             first = await graph.commit([CreateNode("a"), CreateNode("b")])
             second = await graph.commit(CreateNode("c"))
-
-            async def trim(session: Session) -> CommitPlan:
-                head = await session.head()
-                return CommitPlan(head, head._replace(floor=1))
-
-            await graph.service.storage.commit(trim)
+            await graph.trim(first.cursor)
             for target in (first, 1, 2):
                 with pytest.raises(HistoryTrimmedError):
                     await graph.undo(target)

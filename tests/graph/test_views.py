@@ -28,7 +28,6 @@ from polaris_core import (
     open_graph,
     open_graph_blocking,
 )
-from polaris_core.abc import CommitPlan, Session
 from polaris_core.codec import to_json
 
 BACKENDS = ["memory", "json", "sqlite"]
@@ -202,14 +201,6 @@ def test_a_missing_name_is_explained_by_names_there_were() -> None:
     run(main)
 
 
-async def trimmed(graph: Graph, floor: int) -> None:
-    async def program(session: Session) -> CommitPlan:
-        head = await session.head()
-        return CommitPlan(head, head._replace(floor=floor))
-
-    await graph.service.storage.commit(program)
-
-
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_what_was_trimmed_cannot_be_read_and_what_is_kept_can(backend: str, tmp_path: Path) -> None:
     async def main() -> None:
@@ -219,7 +210,7 @@ def test_what_was_trimmed_cannot_be_read_and_what_is_kept_can(backend: str, tmp_
             assert await early.names() == ("Ada", "Bob")
             clock.time += SECOND
             await graph.create_node("Zoe")
-            await trimmed(graph, 5)
+            await graph.trim(5)
             assert await graph.at(5).names() == ("Ada", "Bob", "Notes")
             assert await graph.at(clock.time).names() == ("Ada", "Bob", "Notes", "Zoe")
             for view in (early, graph.at(2), graph.at(4), graph.at(times[0])):
