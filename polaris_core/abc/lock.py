@@ -92,6 +92,9 @@ class FileLock:
             if self._fd < 0 or os.pread(self._fd, 64, 0) != self._settled or not self._try():
                 self._wait(deadline, seconds)
         except BaseException:
+            fd, self._fd = self._fd, -1  # it may be locked already, and closing it gives the lock back
+            if fd >= 0:
+                os.close(fd)
             self._thread.release()
             raise
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -285,3 +286,26 @@ def test_a_lock_for_reading_writes_nothing_and_excludes_all_the_same(tmp_path: P
     with reader, pytest.raises(StoreBusyError):
         FileLock(tmp_path / "lock").acquire(0)
     assert (tmp_path / "lock").read_bytes() == before
+
+
+class UnreadableOnce(FileLock):
+    """A lock on a disk that fails once, when the file is read again by who has just locked it."""
+
+    reads = 0
+
+    def _read(self):
+        self.reads += 1
+        if self.reads == 2:
+            raise OSError(errno.EIO, "Input/output error")
+        return super()._read()
+
+
+def test_a_fault_of_the_disk_while_locking_leaves_nothing_locked(tmp_path: Path) -> None:
+    broken = UnreadableOnce(tmp_path / "lock", seconds=0.0)
+    with pytest.raises(OSError, match="Input/output"):
+        broken.acquire()
+    with FileLock(tmp_path / "lock", seconds=0.0):
+        pass
+    with broken:
+        pass
+    broken.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import threading
 from contextlib import contextmanager
@@ -25,7 +26,6 @@ from polaris_json_fs.store import Store
 from polaris_json_fs.worker import Worker
 
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import Callable, Iterator
 
     from polaris_core.abc import BlockingSession, Head, Location, StorageOptions
@@ -139,12 +139,8 @@ class JsonStorage(BlockingStorage):
         """Read the files one after the other, the next one while the thread takes in the last."""
         taking: asyncio.Future[None] | None = None
         for path in loading.missing(manifest):
-            with translated(self._location):
-                try:
-                    async with aiofiles.open(self._store.directory / path, "rb") as file:
-                        data: bytes | None = await file.read()
-                except FileNotFoundError:
-                    data = None
+            with translated(self._location):  # who is cancelled meanwhile leaves no file open
+                data = await asyncio.shield(asyncio.ensure_future(_read(self._store.directory / path)))
             if taking is not None:
                 await taking
             taking = self._submit(partial(loading.take, manifest, path, data), write=True)
@@ -188,3 +184,11 @@ class JsonStorage(BlockingStorage):
         """Return how many bytes were ever committed, by any process; None for a copy that nobody opened for writing."""
         stamps = self._store.stamps
         return None if stamps is None else stamps[0]
+
+
+async def _read(path: Path) -> bytes | None:
+    try:
+        async with aiofiles.open(path, "rb") as file:
+            return await file.read()
+    except FileNotFoundError:
+        return None
