@@ -14,6 +14,7 @@ from polaris_core.values import (
     INT64_MAX,
     MAX_DEPTH,
     FrozenDict,
+    each,
     freeze,
     freeze_object,
     from_micros,
@@ -118,7 +119,7 @@ def observations(values: Iterable[str | Observation] | str) -> tuple[Observation
     if isinstance(values, (str, Observation)):
         values = (values,)
     unique: dict[str, Observation] = {}
-    for value in values:
+    for value in each(values, "observations"):
         observation = value if isinstance(value, Observation) else Observation(value)
         unique.setdefault(observation.text, observation)
     return tuple(unique.values())
@@ -176,7 +177,7 @@ Path: TypeAlias = tuple[str, ...]
 
 def path_of(path: str | Iterable[str]) -> Path:
     """Return a path into attributes as a tuple of keys; a bare string is one key, dots and all."""
-    steps = (path,) if isinstance(path, str) else tuple(path)
+    steps = (path,) if isinstance(path, str) else tuple(each(path, "the keys of a path"))
     if not steps or not all(isinstance(step, str) for step in steps):
         raise InvalidValueError(f"a path is one key or a tuple of keys, not {path!r}")
     if len(steps) > MAX_DEPTH:
@@ -186,12 +187,15 @@ def path_of(path: str | Iterable[str]) -> Path:
 
 def _assignments(values: Mapping[str | Path, object]) -> tuple[tuple[Path, Any], ...]:
     if not isinstance(values, Mapping):
-        values = dict(values)
+        try:
+            values = dict(values)
+        except (TypeError, ValueError):
+            raise InvalidValueError(f"what to set maps paths to values; it is no {type(values).__name__}") from None
     return tuple((steps := path_of(path), freeze(value, steps))[0:2] for path, value in values.items())
 
 
 def _paths(values: Iterable[str | Path] | str) -> tuple[Path, ...]:
-    return tuple(path_of(path) for path in ((values,) if isinstance(values, str) else values))
+    return tuple(path_of(path) for path in ((values,) if isinstance(values, str) else each(values, "paths")))
 
 
 def _texts(values: Iterable[str | Observation] | str) -> tuple[str, ...]:

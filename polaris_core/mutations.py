@@ -16,6 +16,7 @@ from polaris_core.model import Cursor, Edge, EdgeKey, Key, Node, Observation, Pa
 from polaris_core.values import (
     EMPTY,
     MAX_NAME_BYTES,
+    each,
     freeze,
     freeze_object,
     normalize_name,
@@ -243,7 +244,7 @@ Expect: TypeAlias = ExpectRevision | ExpectLinks | ExpectUnchanged
 
 
 def _mutations(values: Iterable[Mutation] | Mutation) -> tuple[Mutation, ...]:
-    mutations = (values,) if isinstance(values, MUTATIONS) else tuple(values)
+    mutations = (values,) if isinstance(values, MUTATIONS) else tuple(each(values, "mutations"))
     for mutation in mutations:
         if not isinstance(mutation, MUTATIONS):
             raise ValidationError(f"not a mutation: {type(mutation).__name__}")
@@ -257,7 +258,7 @@ MUTATIONS = (
 
 
 def _expectations(values: Iterable[Expect] | Expect) -> tuple[Expect, ...]:
-    expectations = (values,) if isinstance(values, EXPECTATIONS) else tuple(values)
+    expectations = (values,) if isinstance(values, EXPECTATIONS) else tuple(each(values, "expectations"))
     for expect in expectations:
         if not isinstance(expect, EXPECTATIONS):
             raise ValidationError(f"not an expectation: {type(expect).__name__}")

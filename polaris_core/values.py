@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import math
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, NoReturn, TypeAlias
+from typing import Any, NoReturn, TypeAlias, TypeVar
 
 from polaris_core.errors import InvalidNameError, InvalidValueError
 
@@ -21,6 +21,7 @@ __all__ = [
     "MAX_DEPTH",
     "FrozenDict",
     "FrozenList",
+    "each",
     "freeze",
     "freeze_object",
     "from_micros",
@@ -31,6 +32,7 @@ __all__ = [
     "to_micros",
 ]
 
+T = TypeVar("T")
 JSON: TypeAlias = "bool | int | float | str | list[JSON] | dict[str, JSON] | None"
 
 MAX_DEPTH = 64
@@ -253,6 +255,18 @@ def normalize_text(value: object) -> str:
     if not value:
         raise InvalidValueError("a text is not empty")
     return _check_string(str.__str__(value))
+
+
+def each(values: Iterable[T], what: str) -> Iterator[T]:
+    """Return an iterator over several values; raise `InvalidValueError`, which says what was wanted, where there is none."""
+    if not isinstance(values, (bytes, bytearray)):  # its items are numbers, which nobody means
+        try:
+            return iter(values)
+        except TypeError:
+            pass
+    raise InvalidValueError(
+        f"{what} cannot be told from {type(values).__name__}: give a list or another iterable of them"
+    )
 
 
 def to_micros(time: datetime) -> int:

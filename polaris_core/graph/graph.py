@@ -31,7 +31,7 @@ from polaris_core.model import Change, Cursor, Node
 from polaris_core.mutations import Batch, Commit, DeleteMeta, Mutation, Result
 from polaris_core.records import CommitPlan, Program, Session
 from polaris_core.storage import StorageService
-from polaris_core.values import normalize_name
+from polaris_core.values import each, normalize_name
 
 __all__ = ["Graph"]
 
@@ -90,7 +90,7 @@ class Graph(Committed, Verbs):
 
     async def apply(self, batches: Sequence[Batch]) -> list[Commit | PolarisError]:
         """Apply batches in order, together in as few durable commits as the limits allow; return what became of each."""
-        return await self.service.apply([self._signed(batch) for batch in batches])
+        return await self.service.apply([self._signed(batch) for batch in each(batches, "batches")])
 
     def _signed(self, batch: Batch) -> Batch:
         if self.author is None or not isinstance(cast("object", batch), Batch) or batch.author is not None:

@@ -34,7 +34,7 @@ from polaris_core.query import (
     parse_filter,
 )
 from polaris_core.records import Direction
-from polaris_core.values import normalize_name, normalize_type
+from polaris_core.values import each, normalize_name, normalize_type
 
 __all__ = ["Paths", "Reading", "Where"]
 
@@ -83,7 +83,7 @@ class Reading(ABC):
 
     async def get_nodes(self, names: Iterable[str]) -> dict[str, Node]:
         """Return those of the nodes that exist, by name, all from one committed state."""
-        wanted = tuple(dict.fromkeys(map(normalize_name, names)))
+        wanted = tuple(dict.fromkeys(map(normalize_name, (names,) if isinstance(names, str) else each(names, "names"))))
         return await self._ask(Nodes(wanted)) if wanted else {}
 
     async def find_nodes(
@@ -175,7 +175,7 @@ class Reading(ABC):
 
     async def get_edges(self, keys: Iterable[tuple[str, str, str]]) -> dict[EdgeKey, Edge]:
         """Return those of the edges that exist, by key, all from one committed state."""
-        wanted = tuple(dict.fromkeys(map(edge_key, keys)))
+        wanted = tuple(dict.fromkeys(map(edge_key, each(keys, "the keys of edges"))))
         return await self._ask(Edges(wanted)) if wanted else {}
 
     async def find_edges(
@@ -270,7 +270,7 @@ def _all_of(type: str | None, prefix: str | None, where: Where | None, text: str
 
 
 def _fields(kind: Kind, paths: Paths) -> tuple[tuple[str, Field], ...]:
-    if isinstance(paths, str) or not 0 < len(paths) <= MAX_PATHS:
+    if not isinstance(cast("object", paths), (list, tuple)) or not 0 < len(paths) <= MAX_PATHS:
         raise InvalidValueError(f"what to select is a list of 1 to {MAX_PATHS} paths")
     fields = tuple((path if isinstance(path, str) else str(field_of(path)), field_of(path)) for path in paths)
     for _, field in fields:
@@ -285,4 +285,6 @@ def _way(direction: Direction) -> Direction:
 
 
 def _types(types: Iterable[str] | None) -> tuple[str, ...] | None:
-    return None if types is None else tuple(map(normalize_type, (types,) if isinstance(types, str) else types))
+    if types is None:
+        return None
+    return tuple(map(normalize_type, (types,) if isinstance(types, str) else each(types, "types")))

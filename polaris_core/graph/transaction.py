@@ -7,7 +7,7 @@ import random
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from polaris_core.errors import ConflictError, PolarisError, StorageError
+from polaris_core.errors import ConflictError, InvalidValueError, PolarisError, StorageError
 from polaris_core.graph.overlay import Overlay
 from polaris_core.graph.questions import Question
 from polaris_core.graph.writing import Verbs
@@ -125,5 +125,5 @@ async def retried(attempt: Callable[[], Awaitable[T]], attempts: int) -> T:
             delay = min(FIRST_DELAY * 2 ** (count - 1), MOST_DELAY)
             await asyncio.sleep(random.uniform(0, delay))  # noqa: S311 - spreads callers, no secret
     if attempts < 1:
-        raise ValueError("attempts is at least 1")
+        raise InvalidValueError("attempts is at least 1")
     return await attempt()

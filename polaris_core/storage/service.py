@@ -22,6 +22,7 @@ from polaris_core.mutations import Batch, Commit, PatchNode, PutEdge, PutNode
 from polaris_core.records import CommitPlan, Head, Program
 from polaris_core.storage.home import Home
 from polaris_core.storage.queues import ReadQueue, WriteQueue
+from polaris_core.values import each
 
 __all__ = ["StorageService"]
 
@@ -100,7 +101,7 @@ class StorageService:
         Where the store failed as a whole, that error is what became of each batch it was carrying: it changed nothing, unless it is
         an `OutcomeUnknownError`.
         """
-        outcomes = await self._home.call(self._submit_all, tuple(batches))
+        outcomes = await self._home.call(self._submit_all, tuple(each(batches, "batches")))
         for outcome in outcomes:
             if isinstance(outcome, BaseException) and not isinstance(outcome, PolarisError):
                 raise outcome
