@@ -36,7 +36,7 @@ class Image:
         self._nodes: dict[int, NodeRecord] = {}
         self._ids: dict[str, int] = {}
         self._edges: dict[int, EdgeRecord] = {}
-        self._triples: dict[tuple[int, str, int], int] = {}
+        self._targets: dict[int, dict[tuple[str, int], int]] = {}  # of the sources that were asked for by triple
         self._out: dict[int, list[int]] = {}
         self._in: dict[int, list[int]] = {}
         self._node_order: list[int] = []
@@ -59,8 +59,14 @@ class Image:
 
     def edges(self, refs: Sequence[EdgeRef]) -> list[EdgeRecord | None]:
         """Return the edges of these ids or triples."""
-        triples = self._triples
-        return [self._edges.get(triples.get(ref, 0) if isinstance(ref, tuple) else ref) for ref in refs]
+        return [self._edges.get(self._id_of(*ref) if isinstance(ref, tuple) else ref) for ref in refs]
+
+    def _id_of(self, source: int, type: str, target: int) -> int:
+        known = self._targets.get(source)
+        if known is None:
+            edges = map(self._edges.__getitem__, self._out.get(source, ()))
+            known = self._targets[source] = {(edge.type, edge.target): edge.id for edge in edges}
+        return known.get((type, target), 0)
 
     def links(
         self, ids: Sequence[int], direction: Direction, types: Sequence[str] | None, limit: int, after: int
@@ -120,6 +126,26 @@ class Image:
         """Return how many nodes and how many edges there are."""
         return len(self._nodes), len(self._edges)
 
+    # --- loading --------------------------------------------------------------------------------------------------
+
+    def adopt(
+        self,
+        nodes: dict[int, NodeRecord],
+        names: dict[str, int],
+        edges: dict[int, EdgeRecord],
+        out: dict[int, list[int]],
+        into: dict[int, list[int]],
+    ) -> None:
+        """Take over what was loaded elsewhere, in place of all nodes and edges.
+
+        Everything is ordered by id: the records by their ids, `out` and `into` the ids of the edges that leave and enter a
+        node. The dictionaries are kept, not copied; one whose class makes a record when it is first read may be among them.
+        """
+        self._nodes, self._ids, self._edges = nodes, names, edges
+        self._out, self._in, self._targets = out, into, {}
+        self._node_order, self._edge_order = list(nodes), list(edges)
+        self._sorted_names = None
+
     # --- writing --------------------------------------------------------------------------------------------------
 
     def store(self, plan: CommitPlan) -> None:
@@ -158,14 +184,16 @@ class Image:
             insort(self._edge_order, edge.id)
             insort(self._out.setdefault(edge.source, []), edge.id)
             insort(self._in.setdefault(edge.target, []), edge.id)
-            self._triples[edge.source, edge.type, edge.target] = edge.id
+            if edge.source in self._targets:
+                self._targets[edge.source][edge.type, edge.target] = edge.id
         self._edges[edge.id] = edge
 
     def _drop_edges(self, ids: Sequence[int]) -> None:
         gone: dict[tuple[int, int], list[int]] = {}
         for id in ids:
             edge = self._edges.pop(id)
-            del self._triples[edge.source, edge.type, edge.target]
+            if edge.source in self._targets:
+                del self._targets[edge.source][edge.type, edge.target]
             gone.setdefault((0, edge.source), []).append(id)
             gone.setdefault((1, edge.target), []).append(id)
         _remove(self._edge_order, ids)

@@ -457,3 +457,29 @@ def test_a_loop_that_ends_in_the_middle_of_a_request_ends_nothing_else(storage):
         return head.seq
 
     assert asyncio.run(goes_on()) == 6
+
+
+def test_a_record_stays_a_line_until_it_is_asked_for(serve):
+    async def scenario():
+        async with serve() as store:
+            await store.commit(Batch([CreateNode(f"n{i}") for i in range(50)]))
+            await store.commit(Batch([CreateEdge("n0", "t", f"n{i}") for i in range(1, 50)]))
+        async with serve() as store:
+            tables = store.storage._store._records._tables
+
+            def lines():
+                return sum(
+                    table.line(id) is not None for table in (tables.nodes, tables.edges) for id in dict.keys(table)
+                )
+
+            assert lines() == 99
+            assert (await store.read(lambda session: session.nodes(["n7", "missing"])))[0].name == "n7"
+            assert await store.read(lambda session: session.counts()) == (50, 49)
+            await store.commit(Batch(PatchNode("n8", Patch(set={("x",): 1}))))
+            assert lines() == 97
+            await asyncio.to_thread(store.storage._store.checkpoint)
+            assert lines() == 97  # a file is written again without parsing what it says already
+            assert len(await store.read(lambda session: session.links([1], "out", None, 100, 0))) == 49
+            assert lines() == 48
+
+    asyncio.run(scenario())

@@ -11,13 +11,13 @@ import time
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 from polaris_json_fs.layout import BLOCK, META, block_of, block_path
-from polaris_json_fs.lines import edge_line, meta_line, node_line, receipt_line
+from polaris_json_fs.lines import edge_line, meta_line, node_line, read_edge, receipt_line
 
 if TYPE_CHECKING:
     import threading
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from polaris_core.abc import CommitPlan, EdgeRecord, MetaRecord, Receipt
+    from polaris_core.abc import CommitPlan, EdgeRecord, MetaRecord, NodeRecord, Receipt
     from polaris_json_fs.records import Records
     from polaris_json_fs.stale import Stale
 
@@ -67,7 +67,7 @@ class Frozen:
     def files(self) -> Iterator[tuple[str, bytes]]:
         """Return path and content of each file to write again; a file without content is to go."""
         for block in sorted(self._stale.nodes):
-            yield block_path("nodes", block), self._lines(node_line, self._block("node", block))
+            yield block_path("nodes", block), self._lines(_node_line, self._block("node", block))
         for block in sorted(self._stale.edges | self._renamed_blocks()):
             yield block_path("edges", block), self._edge_lines(block)
         yield from self._receipt_files()
@@ -84,10 +84,8 @@ class Frozen:
 
     def _block(self, kind: _Kind, block: int) -> list[Any]:
         with self._guard:
-            now = self._records.scan(kind, block * BLOCK - 1, BLOCK)
-            before = dict(self._before[kind].get(block, ()))
-        rows = {record.id: record for record in now if block_of(record.id) == block}
-        rows.update(before)
+            rows: dict[int, Any] = self._records.block(kind, block)
+            rows.update(self._before[kind].get(block, ()))
         return [rows[id] for id in sorted(rows) if rows[id] is not None]
 
     def _names(self, ids: Iterable[int]) -> dict[int, str]:
@@ -99,7 +97,8 @@ class Frozen:
         return {node.id: node.name for node in nodes if node is not None}
 
     def _edge_lines(self, block: int) -> bytes:
-        edges: Sequence[EdgeRecord] = self._block("edge", block)
+        rows = self._block("edge", block)
+        edges: list[EdgeRecord] = [read_edge(row) if isinstance(row, bytes) else row for row in rows]
         names = self._names({end for edge in edges for end in (edge.source, edge.target)})
         return self._lines(lambda edge: edge_line(edge, names[edge.source], names[edge.target]), edges)
 
@@ -142,3 +141,7 @@ class Frozen:
                     blocks[block_of(receipt.first)].append(receipt)
         for block, receipts in blocks.items():
             yield block_path("receipts", block), self._lines(receipt_line, sorted(receipts))
+
+
+def _node_line(row: bytes | NodeRecord) -> bytes:
+    return row + b"\n" if isinstance(row, bytes) else node_line(row)

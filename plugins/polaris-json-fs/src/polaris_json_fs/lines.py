@@ -7,6 +7,7 @@ and nothing else: JSON may hold U+2028 and U+0085, which `str.splitlines` takes 
 
 from __future__ import annotations
 
+from sys import intern
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -104,13 +105,15 @@ def _parts(line: bytes) -> tuple[dict[str, Any], str]:
 def read_node(line: bytes) -> NodeRecord:
     """Return the node of a line. Like its neighbours, it raises `ValueError` or `KeyError` for what is no such line."""
     fields, body = _parts(line)
-    return NodeRecord(fields["id"], fields["name"], fields["type"], fields["revision"], body)
+    return NodeRecord(fields["id"], fields["name"], intern(fields["type"]), fields["revision"], body)
 
 
 def read_edge(line: bytes) -> EdgeRecord:
     """Return the edge of a line."""
     fields, body = _parts(line)
-    return EdgeRecord(fields["id"], fields["source_id"], fields["type"], fields["target_id"], fields["revision"], body)
+    return EdgeRecord(
+        fields["id"], fields["source_id"], intern(fields["type"]), fields["target_id"], fields["revision"], body
+    )
 
 
 def read_meta(line: bytes) -> MetaRecord:

@@ -11,14 +11,14 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from polaris_core import StoreDamagedError
-from polaris_core.abc import CommitPlan
 from polaris_json_fs.checkpoint import content
 from polaris_json_fs.edits import edited
 from polaris_json_fs.history import History
 from polaris_json_fs.layout import META, block_of, block_path, journal_name
-from polaris_json_fs.lines import read_edge, read_meta, read_node, read_receipt, split_lines
+from polaris_json_fs.lines import read_meta, read_receipt, split_lines
 from polaris_json_fs.manifest import Entry
 from polaris_json_fs.records import Records
+from polaris_json_fs.tables import EdgeLines, NodeLines, Tables
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,11 +29,11 @@ if TYPE_CHECKING:
 __all__ = ["Loading"]
 
 _READERS: dict[str, Callable[[bytes], Any]] = {
-    "nodes": read_node,
-    "edges": read_edge,
-    "changes": bytes,
-    "receipts": read_receipt,
-    META: read_meta,
+    "nodes": NodeLines.of,
+    "edges": EdgeLines.of,
+    "changes": lambda data: list(split_lines(data)),
+    "receipts": lambda data: list(map(read_receipt, split_lines(data))),
+    META: lambda data: list(map(read_meta, split_lines(data))),
 }
 
 
@@ -43,7 +43,7 @@ class Loading:
     def __init__(self, directory: Path, location: str) -> None:
         self._directory = directory
         self._location = location
-        self._parts: dict[str, tuple[Entry, list[Any]]] = {}
+        self._parts: dict[str, tuple[Entry, Any]] = {}
 
     def missing(self, manifest: Manifest) -> list[str]:
         """Return the paths, in order, of the files still to be taken in for this manifest."""
@@ -67,7 +67,7 @@ class Loading:
                 raise edited(self._location, path, data, waiting=waiting)
         reader = _READERS[path.partition("/")[0]]
         try:
-            self._parts[path] = entry, list(map(reader, split_lines(data)))
+            self._parts[path] = entry, reader(data)
         except (ValueError, KeyError, TypeError) as error:
             raise StoreDamagedError(
                 f"{self._location}: {path} holds a line that is no record: {error!r}",
@@ -77,22 +77,18 @@ class Loading:
 
     def build(self, manifest: Manifest) -> Records:
         """Return the graph of a manifest all of whose files were taken in."""
-        rows: dict[str, list[Any]] = {kind: [] for kind in _READERS}
-        for path in sorted(manifest.files):  # so ids come in order, and everything is appended
+        tables = Tables()
+        rows: dict[str, list[Any]] = {"changes": [], "receipts": [], META: []}
+        for path in sorted(manifest.files):  # so ids come in order
             if path in self._parts:
-                rows[path.partition("/")[0]] += self._parts[path][1]
+                part = self._parts[path][1]
+                if isinstance(part, list):
+                    rows[path.partition("/")[0]] += part
+                else:
+                    tables.add(part)
         history = History(self._directory, self._location, rows["changes"])
         history.trim(manifest.head.floor)
         history.settle(manifest.blocks("changes"), manifest.head)
-        records = Records(manifest.head, history, manifest.generation)
-        records.fill(
-            CommitPlan(
-                expected=manifest.head,
-                head=manifest.head,
-                put_nodes=rows["nodes"],
-                put_edges=rows["edges"],
-                put_meta=rows[META],
-                receipts=sorted(rows["receipts"], key=attrgetter("time")),
-            )
-        )
+        records = Records(manifest.head, history, manifest.generation, tables)
+        records.fill(rows[META], sorted(rows["receipts"], key=attrgetter("time")))
         return records

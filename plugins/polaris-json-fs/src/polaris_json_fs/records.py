@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from bisect import bisect_left
+from typing import TYPE_CHECKING, Any, Literal
 
-from polaris_core.abc import Head, Image
+from polaris_core.abc import CommitPlan, Image
 from polaris_json_fs.frozen import Frozen
+from polaris_json_fs.layout import BLOCK
 from polaris_json_fs.stale import Stale
 
 if TYPE_CHECKING:
     import threading
+    from collections.abc import Sequence
 
-    from polaris_core.abc import ChangeRecord, CommitPlan, Receipt
+    from polaris_core.abc import ChangeRecord, EdgeRecord, Head, MetaRecord, NodeRecord, Receipt
     from polaris_json_fs.history import History
+    from polaris_json_fs.tables import Table, Tables
 
 __all__ = ["Records"]
 
@@ -20,9 +24,11 @@ __all__ = ["Records"]
 class Records(Image):
     """One committed state: an `Image` that keeps its changes in a `History` and knows which files are out of date."""
 
-    def __init__(self, head: Head, history: History, generation: int) -> None:
+    def __init__(self, head: Head, history: History, generation: int, tables: Tables) -> None:
         """`generation` is that of the journal that what is stored from now on stands in."""
         super().__init__(head)
+        self.adopt(tables.nodes, tables.names, tables.edges, tables.out, tables.into)
+        self._tables = tables
         self.history = history
         self._stale = {generation: Stale()}
         self._now = self._stale[generation]
@@ -55,9 +61,16 @@ class Records(Image):
         """Return all receipts, in the order of their times."""
         return list(self._receipts.values())
 
-    def fill(self, plan: CommitPlan) -> None:
-        """Take in what the files of a checkpoint hold."""
-        super().store(plan)
+    def fill(self, meta: Sequence[MetaRecord], receipts: Sequence[Receipt]) -> None:
+        """Take in what else the files of a checkpoint hold; the receipts in the order of their times."""
+        super().store(CommitPlan(expected=self.head(), head=self.head(), put_meta=meta, receipts=receipts))
+
+    def block(self, kind: Literal["node", "edge"], block: int) -> dict[int, bytes | NodeRecord | EdgeRecord]:
+        """Return the rows of a file, ordered by id, those as lines that nobody has asked for."""
+        order = self._node_order if kind == "node" else self._edge_order
+        table: Table[Any] = self._tables.nodes if kind == "node" else self._tables.edges
+        ids = order[bisect_left(order, block * BLOCK) : bisect_left(order, (block + 1) * BLOCK)]
+        return {id: table.line(id) or table[id] for id in ids}
 
     def turn(self, generation: int) -> None:
         """Tell what is stored from now on, in the journal of this generation, from what came before."""
