@@ -16,7 +16,8 @@ class Limits:
     batches, records written or deleted, and bytes of bodies and changes travel together in one commit; a larger batch
     travels alone. `receipt_seconds`: how long an idempotency key is remembered. `page`: the most rows one call returns.
     `scan`: the most records one page of a filtered scan looks at. `past_changes`: the most changes that a view of the past
-    takes back, and `past_bytes` how much of them it keeps in memory. `queued`: calls that may wait for the store at one time.
+    takes back, and `past_bytes` how much of them it keeps in memory. `load_records`: nodes and edges of one bulk load.
+    `queued`: calls that may wait for the store at one time.
     """
 
     record_bytes: int = 1 << 20
@@ -31,4 +32,5 @@ class Limits:
     scan: int = 1_000_000
     past_changes: int = 1_000_000
     past_bytes: int = 64 << 20
+    load_records: int = 10_000_000
     queued: int = 100_000

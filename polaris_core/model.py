@@ -227,10 +227,10 @@ class Change:
     """One entry of the feed: what one mutation did to one record.
 
     `cursor` is the place after it; `commit` the number of the first change of its commit; `kind` one of `node.created`,
-    `node.updated`, `node.renamed`, `node.deleted`, the same for `edge` without renaming, `meta.set`, `meta.deleted` and
-    `event`. `data` holds the whole record under `record` for what was created or deleted, else `patch` and `undo`, the new
-    `version`. Under `previous` stands which change wrote the record before, its `revision`; where the rest of the record
-    does not say it, its author and time too.
+    `node.updated`, `node.renamed`, `node.deleted`, the same for `edge` without renaming, `meta.set`, `meta.deleted`,
+    `event` and `graph.imported`, which stands for all that a load brought. `data` holds the whole record under `record` for
+    what was created or deleted, else `patch` and `undo`, the new `version`. Under `previous` stands which change wrote the
+    record before, its `revision`; where the rest of the record does not say it, its author and time too.
     """
 
     cursor: Cursor

@@ -37,6 +37,7 @@ __all__ = [
     "ExpectLinks",
     "ExpectRevision",
     "ExpectUnchanged",
+    "Loaded",
     "Mutation",
     "PatchEdge",
     "PatchNode",
@@ -46,8 +47,10 @@ __all__ = [
     "Result",
     "SetMeta",
     "Status",
+    "Tally",
     "UpsertEdge",
     "UpsertNode",
+    "normalize_author",
 ]
 
 
@@ -268,7 +271,8 @@ def _expectations(values: Iterable[Expect] | Expect) -> tuple[Expect, ...]:
 EXPECTATIONS = (ExpectRevision, ExpectLinks, ExpectUnchanged)
 
 
-def _author(value: str | None) -> str | None:
+def normalize_author(value: str | None) -> str | None:
+    """Return the name of whoever writes as it is stored; raises `InvalidValueError` for one that is too long."""
     if value is None:
         return None
     author = normalize_text(value)
@@ -288,7 +292,7 @@ class Batch:
     mutations: tuple[Mutation, ...] = attrs.field(converter=_mutations)
     expect: tuple[Expect, ...] = attrs.field(default=(), converter=_expectations)
     key: str | None = attrs.field(default=None, converter=_optional_name)
-    author: str | None = attrs.field(default=None, converter=_author)
+    author: str | None = attrs.field(default=None, converter=normalize_author)
 
 
 Status: TypeAlias = Literal["created", "updated", "renamed", "deleted", "unchanged", "absent", "emitted"]
@@ -316,4 +320,34 @@ class Commit:
     last: int
     time: datetime
     results: tuple[Result, ...]
+    cursor: Cursor
+
+
+@attrs.frozen(kw_only=True)
+class Tally:
+    """What became of the records of one kind that a load was given: each is counted once.
+
+    `skipped` are those that were left as they are because they exist already, and edges left out for a missing end.
+    """
+
+    created: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    skipped: int = 0
+
+
+@attrs.frozen(kw_only=True)
+class Loaded:
+    """What a load did, in one commit at `time`: changes `first` to `last` of the feed, none where `last < first`.
+
+    `missing` is how many names stood only at the ends of edges, and neither among the loaded nodes nor in the graph: such
+    nodes were made, where that was asked for, beyond those that `nodes` counts. `cursor` is the place in history after it.
+    """
+
+    nodes: Tally
+    edges: Tally
+    missing: int
+    first: int
+    last: int
+    time: datetime
     cursor: Cursor

@@ -6,12 +6,12 @@ ids from one sequence, so an id alone says which record is meant.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
     from polaris_core.errors import PolarisError
-    from polaris_core.mutations import Commit
+    from polaris_core.mutations import Commit, Loaded
 
 __all__ = [
     "FORMAT",
@@ -23,12 +23,15 @@ __all__ = [
     "Head",
     "KeyKind",
     "Link",
+    "LoadPlan",
     "MetaRecord",
     "NodeRecord",
     "NodeRef",
     "Program",
     "Receipt",
     "Session",
+    "StagedEdge",
+    "StagedNode",
 ]
 
 FORMAT = 1
@@ -139,6 +142,48 @@ class CommitPlan(NamedTuple):
     def writes(self) -> bool:
         """Whether there is anything to store."""
         return self.head != self.expected or bool(self.receipts)
+
+
+class StagedNode(NamedTuple):
+    """A node that waits to be loaded. Nodes and edges of one load are numbered from 0 in one sequence."""
+
+    number: int
+    name: str
+    type: str
+    body: str
+
+
+class StagedEdge(NamedTuple):
+    """An edge that waits to be loaded: `source` and `target` are the numbers of its ends."""
+
+    number: int
+    source: int
+    type: str
+    target: int
+    body: str
+
+
+class LoadPlan(NamedTuple):
+    """One durable commit of what waits to be loaded: `plan`, and the staged records that are not `left_out`.
+
+    The record of a number gets the id `base` plus that number, and `revision`; the ends of an edge likewise. `loaded` is not
+    stored.
+    """
+
+    plan: CommitPlan
+    base: int
+    revision: int
+    left_out: Collection[int]
+    loaded: Loaded
+
+    def node(self, staged: StagedNode) -> NodeRecord:
+        """Return the row of a staged node."""
+        return NodeRecord(self.base + staged.number, staged.name, staged.type, self.revision, staged.body)
+
+    def edge(self, staged: StagedEdge) -> EdgeRecord:
+        """Return the row of a staged edge."""
+        number, source, type_, target, body = staged
+        return EdgeRecord(self.base + number, self.base + source, type_, self.base + target, self.revision, body)
 
 
 Direction: TypeAlias = Literal["out", "in", "both"]

@@ -1,17 +1,17 @@
 """What a backend may offer beyond `Storage`: each a name in `Storage.capabilities` and the protocol here that it implements.
 
-A program meets `select` and `search` on its session, where the backend has them; the core does without where not. The
-others are methods of the storage. One that is asked for and missing is an `UnsupportedError`.
+A program meets `select` and `search` on its session, where the backend has them; the core does without where not, and it
+loads without `load`. The others are methods of the storage. One that is asked for and missing is an `UnsupportedError`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 from polaris_core.query import Kind, Query, Selected
-from polaris_core.records import Direction, Head
+from polaris_core.records import Direction, Head, LoadPlan, Session, StagedEdge, StagedNode
 
 __all__ = [
     "Backup",
@@ -19,9 +19,12 @@ __all__ = [
     "Finding",
     "Index",
     "Indexes",
+    "Load",
     "Progress",
     "QuerySession",
     "SalvageReport",
+    "Stage",
+    "StagedRecords",
     "Verify",
     "VerifyReport",
 ]
@@ -147,4 +150,44 @@ class Indexes(Protocol):
 
     async def indexes(self) -> Sequence[Index]:
         """Return the indexes in the order in which they were made."""
+        ...
+
+
+class StagedRecords(Protocol):
+    """What waits to be loaded, by number; None where there is nothing of a number."""
+
+    async def nodes(self, numbers: Sequence[int]) -> Sequence[StagedNode | None]:
+        """Return staged nodes."""
+        ...
+
+    async def edges(self, numbers: Sequence[int]) -> Sequence[StagedEdge | None]:
+        """Return staged edges."""
+        ...
+
+
+class Stage(StagedRecords, Protocol):
+    """A place where the records of one load wait, seen by nobody else and gone when the process is."""
+
+    async def put(self, nodes: Sequence[StagedNode], edges: Sequence[StagedEdge]) -> None:
+        """Add records; one whose number is there already replaces it. Holds up no commit of other processes."""
+        ...
+
+    async def commit(self, program: Callable[[Session, StagedRecords], Awaitable[LoadPlan]]) -> LoadPlan:
+        """Run a program on the latest state and store what it returns, all or nothing, as `Storage.commit` does.
+
+        The program awaits nothing but what it is given. A plan that writes nothing stores nothing of the stage either.
+        """
+        ...
+
+    async def discard(self) -> None:
+        """Forget what waits here, after a commit too."""
+        ...
+
+
+@runtime_checkable
+class Load(Protocol):
+    """Capability `load`: many new records in one commit, with little in memory and a short hold on the store."""
+
+    async def stage(self) -> Stage:
+        """Return a new, empty stage."""
         ...

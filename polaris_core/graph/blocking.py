@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import AsyncIterable, Iterable, Iterator, Sequence, Sized
 from contextlib import contextmanager
 from os import PathLike
 from types import TracebackType
@@ -20,7 +20,9 @@ from polaris_core.graph.view import Moment
 from polaris_core.graph.writing import Assigned, Attributes, Observations
 from polaris_core.limits import Limits
 from polaris_core.model import Change, Cursor, Edge, Node, Observation, Path
-from polaris_core.mutations import Batch, Commit, Mutation
+from polaris_core.mutations import Batch, Commit, Loaded, Mutation
+from polaris_core.planning import Loadable, OnDangling, OnExisting
+from polaris_core.storage.loading import pieces
 from polaris_core.values import EMPTY
 
 __all__ = ["BlockingGraph", "BlockingView", "open_graph_blocking"]
@@ -174,6 +176,39 @@ class BlockingGraph(BlockingReads):
     def restore(self, source: str | PathLike[str], progress: Progress | None = None) -> Cursor:
         """As `Graph.restore`."""
         return self._call(self._graph.restore(source, progress))
+
+    def load(
+        self,
+        records: AsyncIterable[Loadable] | Iterable[Loadable],
+        *,
+        on_existing: OnExisting = "error",
+        on_dangling: OnDangling = "error",
+        author: str | None = None,
+        progress: Progress | None = None,
+    ) -> Loaded:
+        """As `Graph.load`; a plain iterable is read in the calling thread."""
+        if isinstance(records, AsyncIterable):
+            return self._call(
+                self._graph.load(
+                    records, on_existing=on_existing, on_dangling=on_dangling, author=author, progress=progress
+                )
+            )
+        total = len(records) if isinstance(records, Sized) else None
+        loading = self._call(
+            self._graph.service.load(
+                on_existing=on_existing,
+                on_dangling=on_dangling,
+                author=self._graph.author if author is None else author,
+                progress=progress,
+                total=total,
+            )
+        )
+        try:
+            for piece in pieces(records):
+                self._call(loading.add(piece))
+            return self._call(loading.finish())
+        finally:
+            self._call(loading.discard())
 
 
 def open_graph_blocking(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Sequence, Sized
 from contextlib import asynccontextmanager
 from os import PathLike
 from pathlib import Path
@@ -28,7 +28,8 @@ from polaris_core.graph.writing import Verbs
 from polaris_core.history import READERS, cursor_of, moved_reader, readers, trimmed
 from polaris_core.limits import Limits
 from polaris_core.model import Change, Cursor, Node
-from polaris_core.mutations import Batch, Commit, DeleteMeta, Mutation, Result
+from polaris_core.mutations import Batch, Commit, DeleteMeta, Loaded, Mutation, Result
+from polaris_core.planning import Loadable, OnDangling, OnExisting
 from polaris_core.records import CommitPlan, Program, Session
 from polaris_core.storage import StorageService
 from polaris_core.values import each, normalize_name
@@ -96,6 +97,40 @@ class Graph(Committed, Verbs):
         if self.author is None or not isinstance(cast("object", batch), Batch) or batch.author is not None:
             return batch
         return attrs.evolve(batch, author=self.author)
+
+    async def load(
+        self,
+        records: AsyncIterable[Loadable] | Iterable[Loadable],
+        *,
+        on_existing: OnExisting = "error",
+        on_dangling: OnDangling = "error",
+        author: str | None = None,
+        progress: Progress | None = None,
+    ) -> Loaded:
+        """Write nodes and edges, in any order and any number, in one commit: all of them, or nothing.
+
+        `on_existing` says what becomes of a record that exists, in the graph or earlier in this load: `error` refuses the
+        load with `NodeExistsError` or `EdgeExistsError`, `skip` leaves what is there, `replace` makes it what the load says,
+        `merge` adds to it as an upsert does. `on_dangling` is about the ends of edges that are nodes neither of the load nor
+        of the graph: `error` refuses with `NodeNotFoundError`, `skip` leaves such edges out, `create` makes the nodes.
+
+        `progress` is called with the number of records taken in and their total, None where that is not known. A plain
+        iterable is read on the event loop, a thousand records at a time. What the load keeps in memory grows with the number
+        of records by some 200 bytes each, and holds all of them on backends without the capability `load`.
+        """
+        total = len(records) if isinstance(records, Sized) else None
+        loading = await self.service.load(
+            on_existing=on_existing,
+            on_dangling=on_dangling,
+            author=self.author if author is None else author,
+            progress=progress,
+            total=total,
+        )
+        try:
+            await loading.add_all(records)
+            return await loading.finish()
+        finally:
+            await loading.discard()
 
     @asynccontextmanager
     async def transaction(self, *, author: str | None = None, validate: bool = True) -> AsyncIterator[Transaction]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import attrs
 
+from polaris_core.codec import loads
 from polaris_core.limits import Limits
 from polaris_core.mutations import Batch
 from polaris_core.planning.footprint import Footprint, footprint
@@ -110,13 +111,19 @@ async def _touched(
         since = expect.since.seq
         if name in nodes and expect.since[:2] == (head.store, head.epoch) and head.floor <= since:
             id = nodes[name].id
-            touched[id, since] = since < head.seq and await _edge_changed(session, id, since)
+            touched[id, since] = since < head.seq and await _edge_changed(session, nodes[name], since)
     return touched
 
 
-async def _edge_changed(session: Session, id: int, since: int) -> bool:
-    while changes := await session.changes(since, _PAGE, id):
-        if any(id in (change.source, change.target) or change.kind in _TAKES_NAME for change in changes):
+async def _edge_changed(session: Session, node: NodeRecord, since: int) -> bool:
+    """Return whether an edge of a node changed after a change number, or the node itself came, by a load or otherwise."""
+    before = node.revision  # that of the node as it was before the changes which are still to be read
+    for_itself = False
+    place = since
+    while changes := await session.changes(place, _PAGE, node.id):
+        if any(node.id in (change.source, change.target) or change.kind in _TAKES_NAME for change in changes):
             return True
-        since = changes[-1].seq
-    return False
+        if not for_itself:
+            for_itself, before = True, loads(changes[0].body)["previous"]["revision"]
+        place = changes[-1].seq
+    return before > since

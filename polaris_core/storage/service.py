@@ -9,18 +9,20 @@ import warnings
 import weakref
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar, cast, get_args
 
 from polaris_core.abc.cache import Cache
-from polaris_core.abc.capabilities import Backup, Progress, Verify, VerifyReport
+from polaris_core.abc.capabilities import Backup, Load, Progress, Stage, Verify, VerifyReport
 from polaris_core.abc.location import Location
 from polaris_core.abc.storage import Storage, StorageOptions
 from polaris_core.errors import InvalidValueError, PolarisError, StoreClosedError, UnsupportedError
 from polaris_core.limits import Limits
 from polaris_core.model import Edge, Node, Patch
-from polaris_core.mutations import Batch, Commit, PatchNode, PutEdge, PutNode
+from polaris_core.mutations import Batch, Commit, PatchNode, PutEdge, PutNode, normalize_author
+from polaris_core.planning import Intake, OnDangling, OnExisting
 from polaris_core.records import CommitPlan, Head, Program
 from polaris_core.storage.home import Home
+from polaris_core.storage.loading import Loading, StageInMemory
 from polaris_core.storage.queues import ReadQueue, WriteQueue
 from polaris_core.values import each
 
@@ -142,6 +144,38 @@ class StorageService:
     async def commit_alone(self, program: Program[CommitPlan]) -> CommitPlan:
         """Store what a program plans, in a commit of its own, in turn with the batches that wait; return the plan."""
         return await self._home.call(self._commit_alone, program)
+
+    # --- loading --------------------------------------------------------------------------------------------------
+
+    async def load(
+        self,
+        *,
+        on_existing: OnExisting = "error",
+        on_dangling: OnDangling = "error",
+        author: str | None = None,
+        progress: Progress | None = None,
+        total: int | None = None,
+    ) -> Loading:
+        """Begin a bulk load, as `Graph.load` describes it; nothing is stored before its `finish`."""
+        if on_existing not in get_args(OnExisting) or on_dangling not in get_args(OnDangling):
+            raise InvalidValueError(
+                "on_existing is error, skip, replace or merge; on_dangling is error, skip or create"
+            )
+        intake = Intake(
+            on_existing=on_existing,
+            on_dangling=on_dangling,
+            author=normalize_author(author),
+            micros=self.options.now(),
+            limits=self.limits,
+        )
+        stage = await self._home.call(self._stage)
+        return Loading(self._home, stage, intake, self.options.now, progress, total)
+
+    async def _stage(self) -> Stage:
+        self._check_open()
+        if "load" in self.storage.capabilities:
+            return await self.require("load", Load).stage()
+        return StageInMemory(self._commit_alone)
 
     def _commit_alone(self, program: Program[CommitPlan]) -> asyncio.Future[CommitPlan]:
         self._check_open()

@@ -5,4 +5,4 @@ from polaris_core.testing import StorageConformance
 
 class TestSqlite(StorageConformance):
     url = "sqlite:///{folder}/graph.db"
-    capabilities = frozenset({"backup", "verify"})
+    capabilities = frozenset({"backup", "load", "verify"})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from polaris_core.abc.capabilities import Backup, Verify
+from polaris_core.abc.capabilities import Backup, Load, Verify
 from polaris_core.abc.storage import Storage
 from polaris_core.testing.laws.commits import rich
 from polaris_core.testing.laws.subject import Subject
@@ -12,7 +12,7 @@ from polaris_core.testing.programs import everything, writing
 
 __all__ = ["ClaimLaws"]
 
-PROTOCOLS: dict[str, type] = {"backup": Backup, "verify": Verify}
+PROTOCOLS: dict[str, type] = {"backup": Backup, "load": Load, "verify": Verify}
 """The capabilities that are methods of a storage, and their protocols."""
 
 

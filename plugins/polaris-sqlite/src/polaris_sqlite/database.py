@@ -195,6 +195,17 @@ class Database:
         finally:
             self._reading[place] -= 1
 
+    async def prepare(self, function: Callable[[sqlite3.Connection], T]) -> T:
+        """Call a function on the writer's thread, in one hop and no transaction, for what only its connection knows."""
+        return await self._for_writing().run(partial(self._prepare, function))
+
+    def _prepare(self, function: Callable[[sqlite3.Connection], T], database: sqlite3.Connection) -> T:
+        with failures_of(self.location):
+            try:
+                return function(database)
+            finally:
+                _undo(database)
+
     async def transact(self, function: Callable[[sqlite3.Connection], T], *, write: bool) -> T:
         """Call a function inside a transaction, in one hop; with `write` it is durable when this returns."""
         return await self.run(partial(self._transact, function, write), write=write)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from functools import partial
+from itertools import count
 from typing import TYPE_CHECKING, TypeVar
 
 import attrs
@@ -15,6 +16,7 @@ from polaris_sqlite.copying import backup, restore
 from polaris_sqlite.database import Database
 from polaris_sqlite.locating import path_of
 from polaris_sqlite.session import SqliteSession
+from polaris_sqlite.staging import SqliteStage
 from polaris_sqlite.verification import verify
 
 if TYPE_CHECKING:
@@ -36,7 +38,7 @@ class SqliteStorage(BlockingStorage):
     Raises `InvalidLocationError` for a location that is not a file or has options, since there are none.
     """
 
-    capabilities = frozenset({"backup", "verify"})
+    capabilities = frozenset({"backup", "load", "verify"})
 
     def __init__(self, location: Location, options: StorageOptions) -> None:
         path = path_of(location)
@@ -45,6 +47,7 @@ class SqliteStorage(BlockingStorage):
             options = attrs.evolve(options, read_only=True)
         self._options = options
         self._file = _GraphFile(path, schema.GRAPH, options=options, location=str(location), readers=_READERS)
+        self._stages = count(1)
 
     def __repr__(self) -> str:
         return f"SqliteStorage({self._file.location!r})"
@@ -74,6 +77,10 @@ class SqliteStorage(BlockingStorage):
     async def run(self, function: Callable[[], T], *, write: bool) -> T:
         """Run a function on the thread of a connection, in one hop."""
         return await self._file.run(function, write=write)
+
+    async def stage(self) -> SqliteStage:
+        """Return a place where the records of a bulk load wait."""
+        return await SqliteStage(self._file, f"load_{next(self._stages)}").begin()
 
     async def backup(self, target: Path, progress: Progress | None = None) -> Head:
         """Copy one committed state to a file where nothing is, while others read and write; the copy is a store too."""
