@@ -34,11 +34,12 @@ _PATIENCE = 60.0
 def open_place(url: str | None, opener: str | None, folder: Path, options: StorageOptions) -> Storage:
     """Return a storage, not open yet, from a URL with `{folder}` in it or from an opener `module:function`."""
     from importlib import import_module
+    from operator import attrgetter
     from urllib.parse import quote
 
     if opener is not None:
         module, _, function = opener.partition(":")
-        storage: Storage = getattr(import_module(module), function)(folder, options)
+        storage: Storage = attrgetter(function)(import_module(module))(folder, options)
         return storage
     if url is None:
         raise TypeError("say how a store is opened: a `url` with {folder} in it, an `opener`, or a method `open`")

@@ -180,7 +180,7 @@ class CallerLaws(Subject):
         self.run(use)
         later, more = held()
         for thread in later - threads:
-            thread.join(10)
+            thread.join(3)
             assert not thread.is_alive(), f"{thread.name} goes on after close"
         assert more <= files, f"{more - files} descriptors are open after close"
 

@@ -17,6 +17,7 @@ from polaris_core.mutations import (
     Emit,
     PatchNode,
     PutEdge,
+    PutNode,
     RenameNode,
     SetMeta,
     UpsertNode,
@@ -44,7 +45,7 @@ async def _story(storage: Storage) -> list[ChangeRecord]:
     for mutations in (
         [*map(CreateNode, "abc"), CreateEdge("a", "x", "b"), CreateEdge("b", "x", "b")],
         [Emit("unrelated"), PatchNode("b", Patch(set={"k": 1})), PutEdge("a", "x", "b", {"k": 1})],
-        [DeleteEdge("a", "x", "b"), SetMeta("m", 1), DeleteMeta("m"), RenameNode("c", "d")],
+        [DeleteEdge("a", "x", "b"), SetMeta("m", 1), DeleteMeta("m"), RenameNode("c", "d"), PutNode("d", "t")],
         [DeleteNode("b", detach=True)],
     ):
         told += (await put(storage, *mutations)).changes

@@ -210,7 +210,22 @@ class RecordLaws(Subject):
         self.on_a_store(law)
 
     def test_what_cannot_be_stored_is_found_nowhere(self) -> None:
-        hostile = ["\ud800", "a\ud800", "a\x00", "a\x00b", "", "x" * 100_000, "'", "1", 0, -1, 2**63, 2**64, -(2**70)]
+        hostile = [
+            "\ud800",
+            "a\ud800",
+            "a\x00",
+            "a\x00b",
+            "",
+            "x" * 100_000,
+            "'",
+            "1",
+            0,
+            -1,
+            2**63,
+            2**63 + 1,
+            2**64 + 1,
+            -(2**70),
+        ]
 
         async def law(storage: Storage) -> None:
             await put(storage, CreateNode("a"), CreateEdge("a", "a", "a"), SetMeta("a", 1), key="a")

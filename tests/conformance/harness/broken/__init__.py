@@ -1,0 +1,20 @@
+"""Backends that are broken on purpose, each in one way, and the law that has to catch it."""
+
+from broken import callers, claims, commits, histories, places, rows, stamps, walks
+from broken.healthy import BREACHES, Breach, Desk, Notebook, Slate
+
+__all__ = [
+    "BREACHES",
+    "Breach",
+    "Desk",
+    "Notebook",
+    "Slate",
+    "callers",
+    "claims",
+    "commits",
+    "histories",
+    "places",
+    "rows",
+    "stamps",
+    "walks",
+]

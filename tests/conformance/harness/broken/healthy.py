@@ -1,0 +1,204 @@
+"""Three small backends that keep every law, for others to be broken from, and the list of those that are.
+
+A backend is made of a folder and options, so its class is an `opener`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import pickle
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple, TypeVar
+
+from polaris_core import StoreNotFoundError, StoreReadOnlyError
+from polaris_core.abc import (
+    BlockingSession,
+    BlockingStorage,
+    CommitPlan,
+    FileLock,
+    Finding,
+    Head,
+    Image,
+    Progress,
+    StorageOptions,
+    VerifyReport,
+    run_program,
+)
+from polaris_core.testing import everything
+
+T = TypeVar("T")
+B = TypeVar("B", bound=type)
+
+_LENGTH = 8  # bytes before each frame of a notebook
+
+
+class Breach(NamedTuple):
+    """A broken backend, and the law that is there to catch it, with the arguments of that law."""
+
+    backend: type
+    law: str
+    arguments: tuple[Any, ...] = ()
+
+
+BREACHES: list[Breach] = []
+
+
+def breaks(law: str, *arguments: Any) -> Callable[[B], B]:
+    """Say which law a backend breaks."""
+
+    def noted(backend: B) -> B:
+        BREACHES.append(Breach(backend, law, arguments))
+        return backend
+
+    return noted
+
+
+class Slate(BlockingStorage):
+    """A store in memory, gone when it is closed; a program runs here and now."""
+
+    Records: ClassVar[type[Image]] = Image
+    persistent: ClassVar[bool] = False
+    shared: ClassVar[bool] = False
+
+    def __init__(self, folder: Path, options: StorageOptions) -> None:
+        self.folder = folder
+        self.options = options
+        self.commits = 0
+
+    async def open(self) -> Head:
+        if self.options.read_only or not self.options.create:
+            raise StoreNotFoundError("a slate is always new")
+        self.image = self.Records(self.options.new_head())
+        return self.image.head()
+
+    async def close(self) -> None:
+        return
+
+    @contextmanager
+    def session(self, *, write: bool) -> Iterator[BlockingSession]:
+        before = self.image.head(), self.image.keys("receipt", "", 99)
+        yield self.image
+        self.commits += before != (self.image.head(), self.image.keys("receipt", "", 99))
+
+    async def run(self, function: Callable[[], T], *, write: bool) -> T:
+        return function()
+
+    def stamp(self) -> int | None:
+        return self.commits
+
+
+class Desk(Slate):
+    """A slate whose programs run in a thread, one at a time."""
+
+    def __init__(self, folder: Path, options: StorageOptions) -> None:
+        super().__init__(folder, options)
+        self.thread = ThreadPoolExecutor(max_workers=self.threads)
+
+    threads: ClassVar[int] = 1
+
+    async def close(self) -> None:
+        self.thread.shutdown()
+
+    async def run(self, function: Callable[[], T], *, write: bool) -> T:
+        return await asyncio.shield(asyncio.get_running_loop().run_in_executor(self.thread, function))
+
+
+class Notebook(Slate):
+    """A store in a file of plans, appended under a lock, for any number of processes."""
+
+    capabilities = frozenset({"verify"})
+    persistent = True
+    shared = True
+
+    def __init__(self, folder: Path, options: StorageOptions) -> None:
+        super().__init__(folder, options)
+        self.path = folder / "notebook"
+        self.lock = FileLock(folder / "lock", seconds=options.busy_seconds)
+        self.read_to = 0
+        self.file = -1
+
+    async def open(self) -> Head:
+        if not self.path.exists() and (self.options.read_only or not self.options.create):
+            raise StoreNotFoundError(f"there is no notebook in {self.folder}")
+        with self.lock:
+            if not self.path.exists():
+                self.begin(self.options.new_head())
+            self.file = os.open(self.path, os.O_RDWR | os.O_APPEND)
+            self.catch_up()
+            os.ftruncate(self.file, self.read_to)  # what a dying process left half written was acknowledged to nobody
+        return self.image.head()
+
+    def begin(self, head: Head) -> None:
+        """Make the file with its first plan."""
+        self.path.write_bytes(self.frame(CommitPlan(head, head)))
+
+    async def close(self) -> None:
+        os.close(self.file)
+        self.lock.close()
+
+    @contextmanager
+    def session(self, *, write: bool) -> Iterator[BlockingSession]:
+        if write and self.options.read_only:
+            raise StoreReadOnlyError("the notebook was opened for reading")
+        with self.lock if write else nullcontext():
+            self.catch_up()
+            yield Entry(self)
+
+    async def verify(self, progress: Progress | None = None) -> VerifyReport:
+        """Compare what is in memory with what is in the file."""
+        again = type(self)(self.folder, self.options)
+        await again.open()
+        held, found = run_program(everything, self.image), run_program(everything, again.image)
+        await again.close()
+        rows = sum(map(len, (held.nodes, held.edges, held.meta, held.receipts, held.changes)))
+        if progress:
+            progress(rows, rows)
+        return VerifyReport(
+            rows, () if held == found else (Finding(str(self.path), "does not hold what is in memory"),)
+        )
+
+    def frame(self, plan: CommitPlan) -> bytes:
+        """Return a plan as bytes."""
+        content = pickle.dumps(plan._replace(outcomes=()))
+        return len(content).to_bytes(_LENGTH, "big") + content
+
+    def catch_up(self) -> None:
+        """Apply the plans that others appended."""
+        while length := os.pread(self.file, _LENGTH, self.read_to):
+            content = os.pread(self.file, int.from_bytes(length, "big"), self.read_to + _LENGTH)
+            if len(content) < int.from_bytes(length, "big"):
+                return
+            self.take(pickle.loads(content))
+            self.read_to += _LENGTH + len(content)
+
+    def take(self, plan: CommitPlan) -> None:
+        """Apply a plan that was read."""
+        if not self.read_to:
+            self.image = self.Records(plan.head)
+        self.image.store(plan)
+
+    def append(self, plan: CommitPlan) -> None:
+        """Write a plan to the file."""
+        os.write(self.file, self.frame(plan))
+
+    def stamp(self) -> int | None:
+        return self.path.stat().st_size
+
+
+class Entry:
+    """The session of a notebook: its records to read, its file to write."""
+
+    def __init__(self, notebook: Notebook) -> None:
+        self.notebook = notebook
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.notebook.image, name)
+
+    def store(self, plan: CommitPlan) -> None:
+        """Append the plan, and read it back like everybody else."""
+        self.notebook.append(plan)
+        self.notebook.catch_up()

@@ -1,0 +1,22 @@
+"""What the broken backends are broken from keeps every law, so a law that fails there fails for what was broken."""
+
+from broken.healthy import Desk, Notebook, Slate
+
+from polaris_core.testing import StorageConformance
+
+
+class TestSlate(StorageConformance):
+    opener = f"{Slate.__module__}:Slate"
+    persistent = False
+    shared = False
+
+
+class TestDesk(StorageConformance):
+    opener = f"{Desk.__module__}:Desk"
+    persistent = False
+    shared = False
+
+
+class TestNotebook(StorageConformance):
+    opener = f"{Notebook.__module__}:Notebook"
+    capabilities = Notebook.capabilities
