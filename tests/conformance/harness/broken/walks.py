@@ -102,8 +102,8 @@ class GivesAnEdgeItsOldPlaceBack(Slate):
 
         def store(self, plan: CommitPlan) -> None:
             super().store(plan)
-            for triple, id in self._triples.items():
-                self.first.setdefault(triple, id)
+            for edge in plan.put_edges:
+                self.first.setdefault(edge[1:4], edge.id)
 
         def links(self, ids: Any, direction: Any, types: Any, limit: int, after: int) -> list[Any]:
             found = super().links(ids, direction, types, limit, after)
