@@ -34,6 +34,7 @@ HOMES: Mapping[tuple[Kind, str], str] = {
     ("commands", "export"): "polaris-kg-cli",
     ("commands", "find"): "polaris-kg-cli",
     ("commands", "get"): "polaris-kg-cli",
+    ("commands", "history"): "polaris-kg-cli",
     ("commands", "import"): "polaris-kg-cli",
     ("commands", "neighbors"): "polaris-kg-cli",
     ("commands", "repair"): "polaris-kg-cli",

@@ -37,9 +37,8 @@ from polaris_core import (
     open_graph,
     open_graph_blocking,
 )
-from polaris_core.abc import ChangeRecord, CommitPlan, Session
-from polaris_core.codec import change_body, to_json
-from polaris_core.values import from_micros
+from polaris_core.abc import Session
+from polaris_core.codec import to_json
 
 BACKENDS = ["memory", "json", "sqlite"]
 
@@ -256,18 +255,9 @@ def test_a_commit_that_is_no_longer_kept_is_refused(backend: str, tmp_path: Path
 def test_a_bulk_load_is_not_undone() -> None:
     async def main() -> None:
         async with open_graph("memory:") as graph:
-
-            async def load(session: Session) -> CommitPlan:
-                head = await session.head()
-                data = {"first_id": 1, "last_id": 0, "nodes": 0, "edges": 0}
-                body = change_body(None, from_micros(head.time), None, data)
-                return CommitPlan(
-                    head, head._replace(seq=1), changes=[ChangeRecord(1, 1, "graph.imported", 0, 0, 0, body)]
-                )
-
-            await graph.service.storage.commit(load)
+            loaded = await graph.load([UpsertNode("a")])
             with pytest.raises(RefusedError, match="bulk load"):
-                await graph.undo(1)
+                await graph.undo(loaded.last)
 
     run(main)
 

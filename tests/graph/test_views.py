@@ -23,6 +23,7 @@ from polaris_core import (
     Patch,
     PatchNode,
     StorageOptions,
+    UpsertEdge,
     UpsertNode,
     View,
     open_graph,
@@ -139,6 +140,41 @@ def test_every_commit_can_be_read_again_by_its_number_its_cursor_and_its_time(ba
             nothing = graph.at(0)
             assert (await nothing.statistics()).nodes == 0
             assert [node async for node in graph.at(datetime(2025, 1, 1, tzinfo=UTC)).all_nodes()] == []
+
+    run(main)
+
+
+@pytest.mark.parametrize("on_existing", ["merge", "replace", "skip"])
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_bulk_load_is_one_moment_like_any_other(backend: str, on_existing: Any, tmp_path: Path) -> None:
+    async def main() -> None:
+        async with filled(backend, tmp_path) as graph, graph.snapshot() as before:
+            was = await everything(graph)
+            records = [
+                UpsertNode("Ada", "poet", {"town": "London"}, ["counted"]),
+                *(UpsertNode(f"{number}", "number", {"n": number}) for number in range(20)),
+                *(UpsertEdge("Ada", "counts", f"{number}") for number in range(20)),
+                UpsertEdge("1", "next", "2"),
+            ]
+            loaded = await graph.load(records, on_existing=on_existing)
+            assert await everything(before) == was
+            async with graph.snapshot() as after:
+                then = await everything(graph)
+                await upheaval(graph)
+                await graph.delete_node("7", detach=True)
+                await graph.delete_edge("1", "next", "2")
+                await graph.patch_node("8", set={"n": None})
+                await graph.rename_node("9", "nine")
+                assert await everything(before) == was
+                assert await everything(after) == then
+                assert await everything(graph.at(loaded.last)) == then
+                assert await everything(graph.at(loaded.first)) == then
+                assert await everything(graph.at(loaded.first - 1)) == was
+            kinds = [change.kind for change in await graph.history("nine")]
+            assert kinds == ["node.renamed", "graph.imported"]
+            assert [change.kind for change in await graph.history("7", oldest_first=True)] == [
+                "graph.imported", "node.deleted",
+            ]  # fmt: skip
 
     run(main)
 

@@ -33,7 +33,20 @@ ROWS = {
     },
     "polaris-kg-cli": {
         "polaris_core.commands": dict.fromkeys(
-            ["backup", "demo", "export", "find", "get", "import", "neighbors", "repair", "restore", "stats", "verify"],
+            [
+                "backup",
+                "demo",
+                "export",
+                "find",
+                "get",
+                "history",
+                "import",
+                "neighbors",
+                "repair",
+                "restore",
+                "stats",
+                "verify",
+            ],
             "polaris_cli.plugin",
         ),
         "polaris_core.formats": {"debian": "polaris_cli.plugin"},

@@ -14,6 +14,7 @@ __all__ = [
     "export_file",
     "find",
     "get",
+    "history",
     "import_file",
     "neighbors",
     "repair",
@@ -52,6 +53,22 @@ def _json(text: str) -> object:
         raise ArgumentTypeError(f"not JSON: {text[:80]!r}") from error
 
 
+def _moment(text: str) -> object:
+    """Return a change number, a time, which is local unless it says otherwise, or a cursor."""
+    from contextlib import suppress
+    from datetime import datetime
+
+    from polaris_core import Cursor, InvalidCursorError
+
+    if text.isascii() and text.isdecimal() and len(text) < 19:
+        return int(text)
+    with suppress(ValueError):
+        return datetime.fromisoformat(text).astimezone()
+    with suppress(InvalidCursorError):
+        return Cursor.parse(text)
+    raise ArgumentTypeError(f"a change number, a time such as 2026-01-31T12:00, or a cursor, not {text[:80]!r}")
+
+
 def demo(parser: ArgumentParser) -> None:
     """Add the arguments of `demo`."""
     parser.formatter_class = RawDescriptionHelpFormatter
@@ -68,6 +85,7 @@ def demo(parser: ArgumentParser) -> None:
 def get(parser: ArgumentParser) -> None:
     """Add the arguments of `get`."""
     parser.add_argument("name", metavar="NAME", help="the node's name")
+    _at(parser)
 
 
 def find(parser: ArgumentParser) -> None:
@@ -94,6 +112,7 @@ def find(parser: ArgumentParser) -> None:
         help="list what stands there instead of nodes or edges; may be given several times",
     )
     parser.add_argument("--count", action="store_true", help="count instead of listing")
+    _at(parser)
     _paging(parser, 20)
 
 
@@ -113,11 +132,21 @@ def neighbors(parser: ArgumentParser) -> None:
         action="append",
         help="edges of this type; may be given several times",
     )
+    _at(parser)
+    _paging(parser, 50)
+
+
+def history(parser: ArgumentParser) -> None:
+    """Add the arguments of `history`."""
+    parser.add_argument("key", metavar="NAME", nargs="+", help="a node's name, or an edge's source, type and target")
+    parser.add_argument("--oldest-first", action="store_true", help="begin with the oldest change, not the newest")
+    _at(parser)
     _paging(parser, 50)
 
 
 def stats(parser: ArgumentParser) -> None:
-    """Add the arguments of `stats`: none."""
+    """Add the arguments of `stats`."""
+    _at(parser)
 
 
 def import_file(parser: ArgumentParser) -> None:
@@ -130,6 +159,7 @@ def export_file(parser: ArgumentParser) -> None:
     """Add the arguments of `export`."""
     parser.add_argument("format", metavar="FORMAT", help="the file's format, such as jsonl")
     parser.add_argument("file", metavar="FILE", help="the file, replaced once it is whole; - is standard output")
+    _at(parser)
 
 
 def verify(parser: ArgumentParser) -> None:
@@ -162,6 +192,16 @@ def repair(parser: ArgumentParser) -> None:
 
 def _url(parser: ArgumentParser) -> None:
     parser.add_argument("url", metavar="URL", nargs="?", help="the store, in place of the one in the settings")
+
+
+def _at(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--at",
+        metavar="MOMENT",
+        type=_moment,
+        help="the graph as it was then: after a change, by its number or cursor, or at a time such as 2026-01-31T12:00, "
+        "which is local unless it has an offset",
+    )
 
 
 def _paging(parser: ArgumentParser, limit: int) -> None:

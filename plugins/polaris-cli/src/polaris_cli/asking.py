@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from polaris_cli.stores import open_store, store_url
+from polaris_cli.stores import open_state
 from polaris_cli.terminal import show, show_json
 from polaris_core import to_json
 
@@ -18,7 +18,7 @@ __all__ = ["get", "neighbors", "stats"]
 
 def get(context: CommandContext, options: Namespace) -> int:
     """Show a node. As JSON it is the node, as `to_json` writes it."""
-    with open_store(context, store_url(context), read_only=True) as graph:
+    with open_state(context, options) as graph:
         node = graph.get_node(options.name)
     if options.json:
         show_json(to_json(node))
@@ -31,7 +31,7 @@ def get(context: CommandContext, options: Namespace) -> int:
 
 def neighbors(context: CommandContext, options: Namespace) -> int:
     """List neighbors. As JSON each under `neighbors` has its `edge` and `node`; `next` is the cursor for more, or null."""
-    with open_store(context, store_url(context), read_only=True) as graph:
+    with open_state(context, options) as graph:
         page = graph.neighbors(
             options.name,
             direction=options.direction,
@@ -51,7 +51,7 @@ def neighbors(context: CommandContext, options: Namespace) -> int:
 
 def stats(context: CommandContext, options: Namespace) -> int:
     """Count. As JSON: `nodes`, `edges`, `node_types`, `edge_types`, `complete` and `cursor`, as `Statistics` has them."""
-    with open_store(context, store_url(context), read_only=True) as graph:
+    with open_state(context, options) as graph:
         statistics = graph.statistics()
     if options.json:
         show_json(to_json(statistics))

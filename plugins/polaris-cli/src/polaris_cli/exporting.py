@@ -8,7 +8,7 @@ import lzma
 import os
 import sys
 import time
-from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from contextlib import AbstractAsyncContextManager, ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
 
@@ -17,19 +17,17 @@ import attrs
 from polaris_cli.progress import progress
 from polaris_cli.stores import masked, store_url
 from polaris_cli.terminal import make_console, plain, show_json
-from polaris_core import StorageError, UnsupportedError, ValidationError, open_graph
+from polaris_core import UnsupportedError, ValidationError, open_graph
 
 if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import AsyncIterator, Callable, Iterator
 
     from polaris_cli.progress import Progress
-    from polaris_core import Edge, Graph, Node
+    from polaris_core import Edge, Graph, Node, View
     from polaris_core.abc import CommandContext
 
 __all__ = ["export_file"]
-
-ATTEMPTS = 3
 
 
 def _gzip(file: BinaryIO) -> BinaryIO:
@@ -43,10 +41,6 @@ def _xz(file: BinaryIO) -> BinaryIO:
 _PACKED = {".gz": _gzip, ".xz": _xz}
 
 
-class _ChangedError(Exception):
-    """The graph was changed while it was read."""
-
-
 @attrs.define
 class _Counts:
     nodes: int = 0
@@ -57,14 +51,13 @@ def export_file(context: CommandContext, options: Namespace) -> int:
     """Export the graph, nodes before edges; a file appears under its name once it is whole, packed if that ends in .gz or .xz.
 
     As JSON: `format`, `file`, `store`, `nodes`, `edges`, `seconds`. With `-` the file is standard output, and the report goes
-    to standard error. A graph that others change meanwhile is read again; what was written to standard output cannot be
-    taken back, so there that is an error.
+    to standard error. The file holds one state, whatever is written to the graph meanwhile.
     """
     url, write = store_url(context), context.plugins.format(options.format).write
     if write is None:
         raise UnsupportedError(f"the format {options.format!r} cannot be written", capability="write")
     started = time.perf_counter()
-    counts = asyncio.run(_export(context, url, write, options.file))
+    counts = asyncio.run(_export(context, url, write, options))
     seconds = time.perf_counter() - started
     to_stderr = options.file == "-"
     if options.json:
@@ -81,30 +74,33 @@ async def _export(
     context: CommandContext,
     url: str,
     write: Callable[[AsyncIterator[Node | Edge]], AsyncIterator[bytes]],
-    name: str,
+    options: Namespace,
 ) -> _Counts:
     settings = context.settings
-    async with open_graph(
-        url,
-        cache=None,
-        create=False,
-        read_only=True,
-        busy_seconds=settings.busy_seconds,
-        limits=settings.limits,
-        plugins=context.plugins,
-    ) as graph:
-        for _ in range(1 if name == "-" else ATTEMPTS):
-            with suppress(_ChangedError), _destination(name) as file, progress("exporting") as tell:
-                counts, before = _Counts(), await graph.cursor()
-                async for piece in write(_records(graph, counts, tell)):
-                    file.write(piece)
-                if await graph.cursor() != before:
-                    raise _ChangedError
-                return counts
-    raise StorageError("the graph was changed while it was read, so the file would mix two states; try again")
+    async with (
+        open_graph(
+            url,
+            cache=None,
+            create=False,
+            read_only=True,
+            busy_seconds=settings.busy_seconds,
+            limits=settings.limits,
+            plugins=context.plugins,
+        ) as graph,
+        _state(graph, options) as state,
+    ):
+        with _destination(options.file) as file, progress("exporting") as tell:
+            counts = _Counts()
+            async for piece in write(_records(state, counts, tell)):
+                file.write(piece)
+    return counts
 
 
-async def _records(graph: Graph, counts: _Counts, tell: Progress) -> AsyncIterator[Node | Edge]:
+def _state(graph: Graph, options: Namespace) -> AbstractAsyncContextManager[View]:
+    return graph.snapshot() if options.at is None else nullcontext(graph.at(options.at))
+
+
+async def _records(graph: View, counts: _Counts, tell: Progress) -> AsyncIterator[Node | Edge]:
     async for node in graph.all_nodes():
         counts.nodes += 1
         yield node

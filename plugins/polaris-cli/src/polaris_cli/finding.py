@@ -6,7 +6,7 @@ import json
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from polaris_cli.stores import open_store, store_url
+from polaris_cli.stores import open_state
 from polaris_cli.terminal import plain, show, show_json
 from polaris_core import InvalidValueError, to_json
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Mapping, Sequence
 
-    from polaris_core import BlockingGraph, Edge, Node, Page, Row
+    from polaris_core import BlockingGraph, BlockingView, Edge, Node, Page, Row
     from polaris_core.abc import CommandContext
 
 __all__ = ["find"]
@@ -26,7 +26,7 @@ def find(context: CommandContext, options: Namespace) -> int:
     With `--count` the number stands under `count`.
     """
     order = _order(options)
-    with open_store(context, store_url(context), read_only=True) as graph:
+    with open_state(context, options) as graph:
         if options.count:
             number = _count(graph, options)
             if options.json:
@@ -63,11 +63,11 @@ def _of_edges(options: Namespace) -> dict[str, Any]:
     return {"type": options.type, "where": {"$and": options.where} if options.where else None}
 
 
-def _count(graph: BlockingGraph, options: Namespace) -> int:
+def _count(graph: BlockingGraph | BlockingView, options: Namespace) -> int:
     return graph.count_edges(**_of_edges(options)) if options.edges else graph.count_nodes(**_of_nodes(options))
 
 
-def _rows(graph: BlockingGraph, options: Namespace, order: str | None) -> Page[Row]:
+def _rows(graph: BlockingGraph | BlockingView, options: Namespace, order: str | None) -> Page[Row]:
     paging: dict[str, Any] = {"order": order, "limit": options.limit, "cursor": options.cursor}
     if options.edges:
         return graph.select_edges(options.select, **_of_edges(options), **paging)

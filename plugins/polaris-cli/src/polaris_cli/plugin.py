@@ -1,4 +1,4 @@
-"""What this distribution offers: eleven commands and a file format. Nothing heavy is imported before one of them runs."""
+"""What this distribution offers: twelve commands and a file format. Nothing heavy is imported before one of them runs."""
 
 from __future__ import annotations
 
@@ -37,6 +37,12 @@ def _neighbors(context: CommandContext, options: Namespace) -> int:
     from polaris_cli.asking import neighbors
 
     return neighbors(context, options)
+
+
+def _history(context: CommandContext, options: Namespace) -> int:
+    from polaris_cli.histories import history
+
+    return history(context, options)
 
 
 def _stats(context: CommandContext, options: Namespace) -> int:
@@ -111,6 +117,13 @@ def polaris_commands() -> tuple[CommandSpec, ...]:
             sentence="List the edges of a node, each with the node at its other end.",
             configure=arguments.neighbors,
             run=_neighbors,
+            shows_data=True,
+        ),
+        CommandSpec(
+            name="history",
+            sentence="List what happened to a node or edge.",
+            configure=arguments.history,
+            run=_history,
             shows_data=True,
         ),
         CommandSpec(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,10 +11,13 @@ from platformdirs import user_data_path
 from polaris_core import ConfigError, Location, open_graph_blocking
 
 if TYPE_CHECKING:
-    from polaris_core import BlockingGraph
+    from argparse import Namespace
+    from collections.abc import Iterator
+
+    from polaris_core import BlockingGraph, BlockingView
     from polaris_core.abc import CommandContext
 
-__all__ = ["demo_file", "demo_url", "masked", "open_store", "store_url"]
+__all__ = ["demo_file", "demo_url", "masked", "open_state", "open_store", "store_url"]
 
 
 def demo_file() -> Path:
@@ -61,6 +65,13 @@ def open_store(context: CommandContext, url: str, *, read_only: bool = False) ->
         limits=settings.limits,
         plugins=context.plugins,
     )
+
+
+@contextmanager
+def open_state(context: CommandContext, options: Namespace) -> Iterator[BlockingGraph | BlockingView]:
+    """Open the store of the settings for reading: as it is, or as it was at the moment that `--at` names."""
+    with open_store(context, store_url(context), read_only=True) as graph:
+        yield graph if options.at is None else graph.at(options.at)
 
 
 def masked(url: str) -> str:
