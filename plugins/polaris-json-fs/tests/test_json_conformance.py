@@ -5,3 +5,4 @@ from polaris_core.testing import StorageConformance
 
 class TestJson(StorageConformance):
     url = "json:///{folder}/kg"
+    capabilities = frozenset({"backup", "verify"})

@@ -42,21 +42,23 @@ def read_manifest(directory: Path, location: str, name: str = MANIFEST) -> Manif
     return Manifest.decode(data, location)
 
 
-def write(directory: Path, before: Manifest, after: Manifest, files: Iterable[tuple[str, bytes]]) -> None:
+def write(
+    directory: Path, before: Manifest, after: Manifest, files: Iterable[tuple[str, bytes]], *, whole: bool = False
+) -> None:
     """Write the files of a checkpoint and its manifest, up to the moment from which it counts.
 
-    `after` has everything but its files. Where this raises before that moment, nothing is left of it.
+    `after` has everything but its files. With `whole` files that are not given are to go, else they stay. Where this
+    raises before that moment, nothing is left of it.
     """
     discard(directory)
-    entries = dict(before.files)
+    entries = {} if whole else dict(before.files)
     try:
         for path, content in files:
             if not content:
                 entries.pop(path, None)
                 continue
-            entry = Entry.of(content)
-            if entries.get(path) != entry:
-                entries[path] = entry
+            entry = entries[path] = Entry.of(content)
+            if before.files.get(path) != entry:
                 make_directory((directory / path).parent)
                 write_file(directory / (path + NEW), content)
         for parent in sorted(
@@ -86,10 +88,11 @@ def place(directory: Path, location: str) -> Manifest | None:
     parents = set()
     for path, entry in after.files.items():
         new = directory / (path + NEW)
-        if known.get(path) != entry:
-            if new.exists():
-                new.replace(directory / path)
-            parents.add(new.parent)  # whoever gave a file its name may have died before that was on the disk
+        if new.exists():  # it was written for this one: what an earlier one left was deleted before
+            new.replace(directory / path)
+        elif known.get(path) == entry:
+            continue
+        parents.add(new.parent)  # also where whoever renamed it may have died before that was on the disk
     for path in known.keys() - after.files.keys():
         (directory / path).unlink(missing_ok=True)
         parents.add((directory / path).parent)

@@ -25,7 +25,10 @@ _READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)
 def explain(error: OSError, location: str) -> StoreUnavailableError:
     """Return the error that tells a caller what a failed system call means for the store."""
     if error.errno in _FULL:
-        return StoreFullError(f"{location}: {_FULL[error.errno]}", location=location)
+        return StoreFullError(
+            f"{location}: {_FULL[error.errno]}; nothing was stored. Make room there, or trim what is kept, and try again",
+            location=location,
+        )
     file = f" ({error.filename})" if error.filename else ""
     if error.errno in _READ_ONLY:
         return StoreReadOnlyError(

@@ -86,6 +86,12 @@ class History:
             yield block_path("changes", block), b"".join(lines)
             opened, start = (), stop
 
+    def stored(self, head: Head) -> Iterator[tuple[str, bytes]]:
+        """Return path and content of the complete files that a copy of a state with this head needs."""
+        for block in list(self._blocks):
+            if block >= block_of(head.floor + 1):
+                yield block_path("changes", block), self._content(block)
+
     def changes(self, after: int, limit: int, id: int | None) -> list[ChangeRecord]:
         """Return the changes after a number, in order; with `id`, those it takes part in."""
         after = max(after, self._floor)
@@ -106,16 +112,19 @@ class History:
         with self._guard:
             lines = self._read.get(block)
             if lines is None:
-                path, entry = block_path("changes", block), self._blocks[block]
-                data = content(self._directory, path, entry)
-                if data is None or Entry.of(data) != entry:
-                    raise edited(self._location, path, data, waiting=False)
-                lines = self._read[block] = list(split_lines(data))
+                lines = self._read[block] = list(split_lines(self._content(block)))
                 if len(self._read) > _KEPT:
                     self._read.popitem(last=False)
             else:
                 self._read.move_to_end(block)
             return lines
+
+    def _content(self, block: int) -> bytes:
+        path, entry = block_path("changes", block), self._blocks[block]
+        data = content(self._directory, path, entry)
+        if data is None or Entry.of(data) != entry:
+            raise edited(self._location, path, data, waiting=False)
+        return data
 
 
 def _chosen(lines: Sequence[bytes], after: int, limit: int, id: int | None) -> list[ChangeRecord]:

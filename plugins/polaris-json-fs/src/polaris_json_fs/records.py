@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from polaris_core.abc import CommitPlan, Image
 from polaris_json_fs.frozen import Frozen
-from polaris_json_fs.layout import BLOCK
+from polaris_json_fs.layout import BLOCK, block_of
 from polaris_json_fs.stale import Stale
 
 if TYPE_CHECKING:
@@ -32,7 +32,8 @@ class Records(Image):
         self.history = history
         self._stale = {generation: Stale()}
         self._now = self._stale[generation]
-        self._frozen: Frozen | None = None
+        self.frozen: Frozen | None = None
+        """The state that is held on to."""
 
     def changes(self, after: int, limit: int, id: int | None) -> list[ChangeRecord]:
         """Return the changes after a number, in order."""
@@ -42,8 +43,8 @@ class Records(Image):
         """Apply a plan, in the order of its fields."""
         dropped = self._dropped(plan)
         self._now.note(plan, dropped)
-        if self._frozen is not None:
-            self._frozen.keep(plan, dropped)
+        if self.frozen is not None:
+            self.frozen.keep(plan, dropped)
         super().store(plan._replace(changes=()))
         self.history.extend(plan.changes)
         self.history.trim(plan.head.floor)
@@ -80,14 +81,22 @@ class Records(Image):
         """Forget what the checkpoint of this generation has taken in."""
         self._stale = {journal: stale for journal, stale in self._stale.items() if journal >= generation}
 
-    def freeze(self, guard: threading.Lock) -> Frozen:
-        """Hold on to this state, while others follow, for a checkpoint; `guard` is held wherever `store` is called."""
+    def freeze(self, guard: threading.Lock, *, whole: bool = False) -> Frozen:
+        """Hold on to this state, while others follow, for a checkpoint; `guard` is held wherever `store` is called.
+
+        With `whole` all files are to be written, else those that are out of date.
+        """
         stale = Stale()
         for one in self._stale.values():
             stale.add(one)
-        self._frozen = Frozen(self, stale, guard)
-        return self._frozen
+        if whole:
+            stale.nodes.update(map(block_of, self._node_order))
+            stale.edges.update(map(block_of, self._edge_order))
+            stale.receipts.update([block_of(receipt.first) for receipt in self._receipts.values()])
+            stale.meta |= bool(self._meta)
+        self.frozen = Frozen(self, stale, guard)
+        return self.frozen
 
     def thaw(self) -> None:
         """Let go of the state that was held on to."""
-        self._frozen = None
+        self.frozen = None

@@ -22,13 +22,13 @@ from polaris_core import (
 )
 from polaris_core.abc import BlockingStorage
 from polaris_json_fs.faults import translated
-from polaris_json_fs.store import Store
+from polaris_json_fs.maintenance import MaintainedStore
 from polaris_json_fs.worker import Worker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from polaris_core.abc import BlockingSession, Head, Location, StorageOptions
+    from polaris_core.abc import BlockingSession, Head, Location, Progress, StorageOptions, VerifyReport
     from polaris_json_fs.loading import Loading
     from polaris_json_fs.manifest import Manifest
 
@@ -48,6 +48,8 @@ class _Threads(NamedTuple):
 class JsonStorage(BlockingStorage):
     """A graph in a directory of JSON files, with a journal that makes each commit durable by one append."""
 
+    capabilities = frozenset({"backup", "verify"})
+
     def __init__(self, location: Location, options: StorageOptions) -> None:
         """Take a location such as `json:///directory`; raises `InvalidLocationError`."""
         self._location = str(location)
@@ -66,7 +68,7 @@ class JsonStorage(BlockingStorage):
                 location=self._location,
             )
         self._read_only = options.read_only or location.mode == "ro"
-        self._store = Store(Path.cwd() / location.path, self._location, options, read_only=self._read_only)
+        self._store = MaintainedStore(Path.cwd() / location.path, self._location, options, read_only=self._read_only)
         self._pid = os.getpid()
         self._threads: _Threads | None = None
         self._checkpoint_posted = False
@@ -174,11 +176,32 @@ class JsonStorage(BlockingStorage):
         return await self._submit(function, write=write)
 
     def _submit(self, function: Callable[[], T], *, write: bool) -> asyncio.Future[T]:
+        threads = self._checked()
+        return (threads.write if write else threads.read).run(function)
+
+    def _checked(self) -> _Threads:
         if os.getpid() != self._pid:
             raise ForkedError(f"{self._location} was opened before this process was forked: open it again here")
         if self._threads is None:
             raise StoreClosedError(f"{self._location} is closed")
-        return (self._threads.write if write else self._threads.read).run(function)
+        return self._threads
+
+    async def verify(self, progress: Progress | None = None) -> VerifyReport:
+        """Read everything from the disk and return what is not as it was written. Others go on meanwhile."""
+        return await self._checked().keep.run(partial(self._store.verify, progress))
+
+    async def backup(self, target: Path, progress: Progress | None = None) -> Head:
+        """Write one committed state as a directory of its own, and return its head. Others go on meanwhile."""
+        return await self._checked().keep.run(partial(self._store.backup, target, progress))
+
+    async def restore(self, source: Path, progress: Progress | None = None) -> Head:
+        """Replace everything by what a backup, or another closed store, holds; commits wait until it is done."""
+        if self._read_only:
+            raise StoreReadOnlyError(f"{self._location} was opened for reading", location=self._location)
+        return await self._checked().keep.run(partial(self._store.restore, source, progress))
+
+    def __repr__(self) -> str:
+        return f"<JsonStorage {self._location}>"
 
     def stamp(self) -> int | None:
         """Return how many bytes were ever committed, by any process; None for a copy that nobody opened for writing."""

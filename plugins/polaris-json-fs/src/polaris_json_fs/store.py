@@ -72,15 +72,7 @@ class Store(Committing):
     def _begin_epoch(self) -> None:
         """Write the state in memory as the beginning of another history. Called with both locks."""
         counter = self._shared()
-        known = counter.known
-        last = max(checkpoint.generations(self.directory), default=0)
-        epoch = self._options.unique()
-        after = Manifest(
-            head=self._records.head()._replace(epoch=epoch),
-            generation=max(last, self._manifest.generation, counter.generation if known else 0) + 1,
-            position=max(self._applied, counter.position if known else 0) + 1,
-            journal=epoch,
-        )
+        after = self._next_manifest(self._records.head()._replace(epoch=self._options.unique()))
         with self._state:
             self._records.store(CommitPlan(expected=self._records.head(), head=after.head))
             self._applied = after.position
@@ -93,6 +85,18 @@ class Store(Committing):
         counter.set(manifest.generation, manifest.position)
         counter.flags = 0
         checkpoint.tidy(self.directory, manifest.generation)
+
+    def _next_manifest(self, head: Head) -> Manifest:
+        """Return the manifest of another history: no journal and no position that anybody knows belongs to it."""
+        counter = self._shared()
+        generation, position = (counter.generation, counter.position) if counter.known else (0, 0)
+        last = max(checkpoint.generations(self.directory), default=0)
+        return Manifest(
+            head=head,
+            generation=max(last, self._manifest.generation, generation) + 1,
+            position=max(self._applied, position) + 1,
+            journal=head.epoch,
+        )
 
     # --- checkpoints ----------------------------------------------------------------------------------------------
 
@@ -126,17 +130,21 @@ class Store(Committing):
         """Let commits go on in a new journal, and hold on to the state before them; None if the files say it already."""
         with self._file_lock:
             self._catch_up_to_the_end()
-            left = checkpoint.finish(self.directory, self._location)  # by a process that died
-            if left is not None and left.generation != self._manifest.generation:
-                self._shared().generation = left.generation
-                with self._state:
-                    self._catch_up()
+            self._finish_left()
             if self._applied == self._manifest.position:
                 return None
             if self._applied != self._journal.base:
                 self._end_journal()
             with self._state:
                 return self._records.freeze(self._state)
+
+    def _finish_left(self) -> None:
+        """Finish the checkpoint of a process that died. Called with both locks."""
+        left = checkpoint.finish(self.directory, self._location)
+        if left is not None and left.generation != self._manifest.generation:
+            self._shared().generation = left.generation
+            with self._state:
+                self._catch_up()
 
     def _end_journal(self) -> None:
         start = self._applied
