@@ -126,7 +126,7 @@ class Following:
 
     def _map_counter(self) -> None:
         path = self.directory / COUNTER
-        if path.exists() or not self._read_only:
+        if self.counter is None and (path.exists() or not self._read_only):
             self.counter = SharedCounter(path, write=not self._read_only)
             self.stamps = self.counter.stamps
 

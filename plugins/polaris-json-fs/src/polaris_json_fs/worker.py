@@ -38,13 +38,14 @@ def _work(jobs: SimpleQueue[_Job | None]) -> None:
             result = function()
         except BaseException as error:  # noqa: BLE001 - it is the caller's, and the thread serves the next one
             failure = error
+        del job, function  # and what they hold, before anybody hears that it is done
         if future is None:
             if failure is not None:
                 _log.warning("%s", failure, exc_info=failure)
             continue
         with suppress(RuntimeError):  # the loop has ended: nobody waits for this answer, others wait for theirs
             future.get_loop().call_soon_threadsafe(_answer, future, result, failure)
-        del job, function, future, result, failure  # or the last result lives until the next call
+        del future, result, failure  # or the last result lives until the next call
 
 
 class Worker:
