@@ -54,16 +54,20 @@ class Layout:
             )
         return version
 
-    def bring_forward(self, database: sqlite3.Connection) -> None:
-        """Take the steps that are left, from nothing or from an older version, inside the caller's transaction."""
-        for step in self.steps[_pragma(database, "user_version") :]:
+    def bring_forward(self, database: sqlite3.Connection, *, version: int | None = None) -> None:
+        """Take the steps that are left to a version, the newest by default, inside the caller's transaction.
+
+        They start from nothing or from an older version.
+        """
+        version = self.version if version is None else version
+        for step in self.steps[_pragma(database, "user_version") : version]:
             for action in step:
                 if isinstance(action, str):
                     database.execute(action)
                 else:
                     action(database)
         database.execute(f"PRAGMA application_id = {self.application_id:d}")
-        database.execute(f"PRAGMA user_version = {self.version:d}")
+        database.execute(f"PRAGMA user_version = {version:d}")
 
     def check(self, database: sqlite3.Connection, location: str) -> None:
         """Raise `StoreFormatError` unless a database is of this kind and of the version that this release works with."""

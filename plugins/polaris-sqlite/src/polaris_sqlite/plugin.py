@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from polaris_core.abc import Location, Storage, StorageOptions, StorageSpec, hookimpl
+from polaris_core.abc import Location, SalvageReport, Storage, StorageOptions, StorageSpec, hookimpl
 
 
 def _sqlite(location: Location, options: StorageOptions) -> Storage:
@@ -11,8 +11,14 @@ def _sqlite(location: Location, options: StorageOptions) -> Storage:
     return SqliteStorage(location, options)
 
 
+async def _salvage(damaged: Location, new: Location) -> SalvageReport:
+    from polaris_sqlite.salvage import salvage
+
+    return await salvage(damaged, new)
+
+
 @hookimpl
 def polaris_storages() -> tuple[StorageSpec, ...]:
     """Offer `sqlite:///file`."""
     sentence = "A graph in one SQLite database, durable and shared by the processes of one machine."
-    return (StorageSpec(name="sqlite", sentence=sentence, file="graph.db", factory=_sqlite),)
+    return (StorageSpec(name="sqlite", sentence=sentence, file="graph.db", factory=_sqlite, salvage=_salvage),)

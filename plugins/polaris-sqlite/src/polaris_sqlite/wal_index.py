@@ -17,7 +17,7 @@ from pathlib import Path
 from threading import Lock
 from typing import NamedTuple, TypeAlias
 
-__all__ = ["WalIndex"]
+__all__ = ["WalIndex", "is_mapped"]
 
 _SIZE = 32_768  # SQLite makes the file in regions of this many bytes
 _CHANGE = struct.Struct("=Q24xQ")  # at 8: the change counter and how the file is laid out; at 40: the header's checksum
@@ -69,6 +69,17 @@ class WalIndex:
             self._memory = None
             with _guard:
                 _mappings[self._file].users.discard(self)
+
+
+def is_mapped(path: str) -> bool:
+    """Return whether this process has a database open, by its path."""
+    try:
+        found = Path(f"{path}-shm").stat()
+    except OSError:
+        return False
+    with _guard:
+        mapping = _mappings.get((found.st_dev, found.st_ino))
+        return mapping is not None and bool(mapping.users)
 
 
 def _share(path: str, user: object) -> tuple[_File, mmap.mmap]:
