@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from polaris_core.abc import (
         Event,
         EventLog,
+        Index,
         Location,
         StorageOptions,
     )
@@ -150,7 +151,7 @@ if TYPE_CHECKING:
     from polaris_core.values import thaw
 
 _HOMES = {
-    "polaris_core.abc": ("Event", "EventLog", "Location", "StorageOptions"),
+    "polaris_core.abc": ("Event", "EventLog", "Index", "Location", "StorageOptions"),
     "polaris_core.codec": ("from_json", "to_json"),
     "polaris_core.config": ("Settings",),
     "polaris_core.errors": (
@@ -307,6 +308,7 @@ __all__ = [
     "HistoryReplacedError",
     "HistoryTrimmedError",
     "IdempotencyKeyReusedError",
+    "Index",
     "InvalidCursorError",
     "InvalidLocationError",
     "InvalidNameError",

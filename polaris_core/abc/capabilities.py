@@ -10,7 +10,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol, TypeAlias, runtime_checkable
 
-from polaris_core.query import Kind, Query, Selected
+from polaris_core.errors import InvalidValueError
+from polaris_core.query import Kind, Query, Selected, field_of
 from polaris_core.records import Direction, Head, LoadPlan, Session, StagedEdge, StagedNode
 
 __all__ = [
@@ -131,6 +132,16 @@ class Index(NamedTuple):
 
     kind: Kind
     path: str
+
+    @classmethod
+    def of(cls, kind: Kind, path: str | tuple[str, ...]) -> Index:
+        """Return an index with its path as it is written everywhere; raises `InvalidValueError` for what cannot be one."""
+        field = field_of(path)
+        if kind not in ("node", "edge") or field.root != "attributes" or not field.keys:
+            raise InvalidValueError(
+                f"an index is of nodes or edges, on a path into the attributes, not on {str(field)[:80]}"
+            )
+        return cls(kind, str(field))
 
 
 @runtime_checkable

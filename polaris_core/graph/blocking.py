@@ -8,7 +8,7 @@ from os import PathLike
 from types import TracebackType
 from typing import Literal, Self
 
-from polaris_core.abc.capabilities import Progress, VerifyReport
+from polaris_core.abc.capabilities import Index, Progress, VerifyReport
 from polaris_core.abc.plugins import Plugins
 from polaris_core.abc.storage import StorageOptions
 from polaris_core.errors import PolarisError
@@ -22,6 +22,7 @@ from polaris_core.limits import Limits
 from polaris_core.model import Change, Cursor, Edge, Node, Observation, Path
 from polaris_core.mutations import Batch, Commit, Loaded, Mutation
 from polaris_core.planning import Loadable, OnDangling, OnExisting
+from polaris_core.query import Kind
 from polaris_core.storage.loading import pieces
 from polaris_core.values import EMPTY
 
@@ -164,6 +165,18 @@ class BlockingGraph(BlockingReads):
     def apply(self, batches: Sequence[Batch]) -> list[Commit | PolarisError]:
         """As `Graph.apply`."""
         return self._call(self._graph.apply(batches))
+
+    def create_index(self, kind: Kind, path: str | tuple[str, ...]) -> bool:
+        """As `Graph.create_index`."""
+        return self._call(self._graph.create_index(kind, path))
+
+    def drop_index(self, kind: Kind, path: str | tuple[str, ...]) -> bool:
+        """As `Graph.drop_index`."""
+        return self._call(self._graph.drop_index(kind, path))
+
+    def indexes(self) -> tuple[Index, ...]:
+        """As `Graph.indexes`."""
+        return self._call(self._graph.indexes())
 
     def verify(self, progress: Progress | None = None) -> VerifyReport:
         """As `Graph.verify`."""

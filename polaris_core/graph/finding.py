@@ -7,7 +7,6 @@ from typing import Any, TypeAlias
 
 import attrs
 
-from polaris_core import query as core
 from polaris_core.abc.capabilities import QuerySession
 from polaris_core.codec import decode_edge, decode_node, seal
 from polaris_core.errors import NodeNotFoundError
@@ -15,7 +14,18 @@ from polaris_core.graph.questions import Question
 from polaris_core.history import cursor_of
 from polaris_core.model import Edge, Node
 from polaris_core.mutations import Expect, ExpectLinks, ExpectRevision
-from polaris_core.query import MISSING, Facts, Field, Page, Query, Selected, reader
+from polaris_core.query import (
+    MISSING,
+    Facts,
+    Field,
+    Page,
+    Query,
+    Selected,
+    interpret,
+    interpret_count,
+    reader,
+    too_many,
+)
 from polaris_core.records import Direction, Session
 from polaris_core.values import FrozenDict
 
@@ -31,7 +41,7 @@ async def _select(session: Session, query: Query) -> Selected:
     """Let the backend answer where it can, and the core where not."""
     if isinstance(session, QuerySession):
         return await session.select(query)
-    return await core.select(session, query)
+    return await interpret(session, query)
 
 
 def _next(query: Query, selected: Selected) -> str | None:
@@ -103,7 +113,7 @@ class Count(Question[int]):
         """Return the number; raises `LimitExceededError` where too many records would have to be looked at."""
         if isinstance(session, QuerySession):
             return await session.count(self.query)
-        return await core.count(session, self.query)
+        return await interpret_count(session, self.query)
 
 
 @attrs.frozen
@@ -116,7 +126,7 @@ class HasAny(Question[bool]):
         """Return whether there is one; raises `LimitExceededError` where too many records would have to be looked at."""
         selected = await _select(session, self.query)
         if not selected.records and selected.rest is not None:
-            raise core.too_many(self.query, "to find any")
+            raise too_many(self.query, "to find any")
         return bool(selected.records)
 
 

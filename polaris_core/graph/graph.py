@@ -11,7 +11,7 @@ from typing import Self, TypeVar, cast
 
 import attrs
 
-from polaris_core.abc.capabilities import Progress, VerifyReport
+from polaris_core.abc.capabilities import Index, Progress, VerifyReport
 from polaris_core.errors import (
     AlreadyExistsError,
     ConflictError,
@@ -30,6 +30,7 @@ from polaris_core.limits import Limits
 from polaris_core.model import Change, Cursor, Node
 from polaris_core.mutations import Batch, Commit, DeleteMeta, Loaded, Mutation, Result
 from polaris_core.planning import Loadable, OnDangling, OnExisting
+from polaris_core.query import Kind
 from polaris_core.records import CommitPlan, Program, Session
 from polaris_core.storage import StorageService
 from polaris_core.values import each, normalize_name
@@ -244,6 +245,25 @@ class Graph(Committed, Verbs):
     async def readers(self) -> dict[str, Cursor]:
         """Return how far the registered readers of the feed have read, by their names."""
         return await self.service.read(readers)
+
+    # --- indexes --------------------------------------------------------------------------------------------------
+
+    async def create_index(self, kind: Kind, path: str | tuple[str, ...]) -> bool:
+        """Make an index of nodes or of edges on what stands at a path into the attributes; return whether it is new.
+
+        What is stored is entered at once, all or nothing, while writes wait; every commit then keeps it up. It answers
+        comparisons with that path and orders by it, and changes no answer. Raises `UnsupportedError` where the backend has
+        no indexes, as do `drop_index` and `indexes`.
+        """
+        return await self.service.create_index(Index.of(kind, path))
+
+    async def drop_index(self, kind: Kind, path: str | tuple[str, ...]) -> bool:
+        """Delete an index; return whether it was there."""
+        return await self.service.drop_index(Index.of(kind, path))
+
+    async def indexes(self) -> tuple[Index, ...]:
+        """Return the indexes in the order in which they were made."""
+        return tuple(await self.service.indexes())
 
     # --- the whole store ------------------------------------------------------------------------------------------
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Generic, TypeVar
+from typing import Generic, Literal, TypeVar
 
 import attrs
 
+from polaris_core.abc.capabilities import QuerySession
 from polaris_core.codec import decode_change, decode_edge, decode_node
 from polaris_core.errors import NodeNotFoundError
 from polaris_core.history import check_kept, cursor_of
@@ -188,29 +189,36 @@ class Statistics:
 
 @attrs.frozen
 class Stats(Question[Statistics]):
-    """Count nodes and edges, and how many there are of each type; looks at `scan` records of each kind at most."""
+    """Count nodes and edges, and how many there are of each type.
+
+    Looks at `scan` records of each kind at most, where the backend does not count types itself.
+    """
 
     scan: int = 1_000_000
 
     async def __call__(self, session: Session) -> Statistics:
         """Return the counts."""
         nodes, edges = await session.counts()
-        node_types: dict[str, int] = {}
-        edge_types: dict[str, int] = {}
-        for kind, counts in (("node", node_types), ("edge", edge_types)):
-            after = looked = 0
-            while looked < self.scan and (records := await session.scan(kind, after, _CHUNK)):  # type: ignore[arg-type]
-                for record in records:
-                    counts[record.type] = counts.get(record.type, 0) + 1
-                after, looked = records[-1].id, looked + len(records)
+        node_types, edge_types = await self._types(session, "node"), await self._types(session, "edge")
         return Statistics(
             nodes=nodes,
             edges=edges,
             node_types=dict(sorted(node_types.items(), key=lambda item: (-item[1], item[0]))),
             edge_types=dict(sorted(edge_types.items(), key=lambda item: (-item[1], item[0]))),
-            complete=max(nodes, edges) <= self.scan,
+            complete=isinstance(session, QuerySession) or max(nodes, edges) <= self.scan,
             cursor=cursor_of(await session.head()),
         )
+
+    async def _types(self, session: Session, kind: Literal["node", "edge"]) -> dict[str, int]:
+        if isinstance(session, QuerySession):
+            return dict(await session.types(kind))
+        counts: dict[str, int] = {}
+        after = looked = 0
+        while looked < self.scan and (records := await session.scan(kind, after, _CHUNK)):
+            for record in records:
+                counts[record.type] = counts.get(record.type, 0) + 1
+            after, looked = records[-1].id, looked + len(records)
+        return counts
 
 
 @attrs.frozen

@@ -22,7 +22,7 @@ from polaris_core.query.forms import OPERATORS, filter_form, parse_filter
 from polaris_core.query.interpreter import needs_ends, predicate
 from polaris_core.query.ordering import KEY_CHARACTERS, MISSING, OrderKey, Rank, order_key
 from polaris_core.query.queries import Order, Page, Query, Selected, order_of
-from polaris_core.query.selecting import count, facts_of, select, too_many
+from polaris_core.query.selecting import beyond, facts_of, interpret, interpret_count, too_many
 
 __all__ = [
     "ANYTHING",
@@ -51,12 +51,14 @@ __all__ = [
     "Rank",
     "Selected",
     "StartsWith",
+    "beyond",
     "conjuncts",
-    "count",
     "cursor_text",
     "facts_of",
     "field_of",
     "filter_form",
+    "interpret",
+    "interpret_count",
     "key_reader",
     "moment",
     "needs_ends",
@@ -66,6 +68,5 @@ __all__ = [
     "position_after",
     "predicate",
     "reader",
-    "select",
     "too_many",
 ]

@@ -15,12 +15,12 @@ from typing import Any, NamedTuple
 import orjson
 
 from polaris_core.errors import InvalidCursorError
-from polaris_core.query.ordering import KEY_CHARACTERS, OrderKey, Rank
-from polaris_core.values import INT64_MAX, INT64_MIN
+from polaris_core.query.ordering import OrderKey, Rank
+from polaris_core.values import INT64_MAX, INT64_MIN, MAX_NAME_BYTES
 
 __all__ = ["MAX_CURSOR", "Position", "cursor_text", "position_after"]
 
-MAX_CURSOR = 2_048
+MAX_CURSOR = 4_096
 
 
 class Position(NamedTuple):
@@ -68,7 +68,7 @@ def _held(cursor: object) -> Any:
 
 def _is_key(rank: object, key: object) -> bool:
     if rank == Rank.STRING:
-        return isinstance(key, str) and len(key) <= KEY_CHARACTERS and "\x00" not in key
+        return isinstance(key, str) and len(key) <= MAX_NAME_BYTES and "\x00" not in key
     if rank == Rank.NUMBER and type(key) is float:
         return math.isfinite(key)
     if type(rank) is not int or type(key) is not int or not 0 <= rank <= Rank.OBJECT:

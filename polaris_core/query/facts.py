@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 from polaris_core.codec import loads
 from polaris_core.errors import StoreDamagedError
 from polaris_core.query.fields import Field
-from polaris_core.query.ordering import MISSING, OrderKey, order_key
+from polaris_core.query.ordering import MISSING, OrderKey, Rank, order_key
 from polaris_core.records import EdgeRecord, NodeRecord
 
 __all__ = ["Facts", "Reader", "key_reader", "moment", "reader"]
@@ -67,6 +67,8 @@ def reader(field: Field) -> Reader:
 def key_reader(field: Field) -> Callable[[Facts], OrderKey]:
     """Return a function that reads where a record stands in the order of a field."""
     read = reader(field)
+    if field.is_name:  # bounded anyway, so ordered whole
+        return lambda facts: (Rank.STRING, read(facts))
     if field.is_time:
         return lambda facts: order_key(moment(read(facts)))
     return lambda facts: order_key(read(facts))

@@ -53,6 +53,11 @@ class Field:
     root: Root
     keys: tuple[str, ...] = ()
 
+    @classmethod
+    def of(cls, path: str | tuple[str, ...] | Field) -> Field:
+        """Return the field of a path's text, or of a tuple of keys into the attributes; raises `InvalidValueError`."""
+        return field_of(path)
+
     def __str__(self) -> str:
         if self.root != "attributes":
             return self.root

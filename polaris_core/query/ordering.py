@@ -1,8 +1,9 @@
 """Equality and order of JSON values: typed, total, and the same wherever a filter is answered.
 
 Values of different types are never equal and stand in the order missing, null, boolean, number, string, array, object.
-Numbers compare by value, whatever their form, so `1` and `1.0` are equal; strings by code point, of which the order looks
-at the first `KEY_CHARACTERS`. Arrays stand level with arrays and objects with objects. What stands level is ordered by id.
+Numbers compare by value, whatever their form, so `1` and `1.0` are equal. Strings compare by code point; of a string that is
+no name the order looks at the first `KEY_CHARACTERS`. Arrays stand level with arrays and objects with objects. What stands
+level is ordered by id.
 """
 
 from __future__ import annotations

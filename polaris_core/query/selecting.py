@@ -18,13 +18,13 @@ from polaris_core.query.ordering import OrderKey
 from polaris_core.query.queries import Order, Query, Selected
 from polaris_core.records import Direction, Session
 
-__all__ = ["beyond", "count", "facts_of", "select", "too_many"]
+__all__ = ["beyond", "facts_of", "interpret", "interpret_count", "too_many"]
 
 _CHUNK = 2_000
 _ENDS: tuple[tuple[str, Direction], ...] = (("source", "out"), ("target", "in"))
 
 
-async def select(session: Session, query: Query) -> Selected:
+async def interpret(session: Session, query: Query) -> Selected:
     """Answer a query; raises `LimitExceededError` where an order needs a look at more than `scan` records."""
     if query.order is not None:
         return await _ordered(session, query, query.order)
@@ -64,7 +64,7 @@ def beyond(after: Position | None, order: Order, key: OrderKey, id: int) -> bool
     return (key, id) < (after.key, after.id) if order.descending else (key, id) > (after.key, after.id)
 
 
-async def count(session: Session, query: Query) -> int:
+async def interpret_count(session: Session, query: Query) -> int:
     """Return how many records a filter admits; raises `LimitExceededError` where that takes a look at more than `scan`."""
     if query.filter == ANYTHING:
         nodes, edges = await session.counts()

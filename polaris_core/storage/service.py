@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar, cast, get_args
 
 from polaris_core.abc.cache import Cache
-from polaris_core.abc.capabilities import Backup, Load, Progress, Stage, Verify, VerifyReport
+from polaris_core.abc.capabilities import Backup, Index, Indexes, Load, Progress, Stage, Verify, VerifyReport
 from polaris_core.abc.location import Location
 from polaris_core.abc.storage import Storage, StorageOptions
 from polaris_core.errors import InvalidValueError, PolarisError, StoreClosedError, UnsupportedError
@@ -30,7 +30,7 @@ __all__ = ["StorageService"]
 
 T = TypeVar("T")
 
-_CAPABLE = {"backup": ("json", "sqlite"), "verify": ("json", "sqlite")}
+_CAPABLE = {"backup": ("json", "sqlite"), "indexes": ("sqlite",), "verify": ("json", "sqlite")}
 """Which first-party backends have what others may lack: a hint for whoever meets an `UnsupportedError`."""
 
 
@@ -227,6 +227,18 @@ class StorageService:
             self.cache.clear()
         return head
 
+    async def create_index(self, index: Index) -> bool:
+        """As `Indexes.create_index`; raises `UnsupportedError` where the store has no such thing."""
+        return await self._home.call(self._required("indexes", Indexes).create_index, index)
+
+    async def drop_index(self, index: Index) -> bool:
+        """As `Indexes.drop_index`; raises `UnsupportedError` where the store has no such thing."""
+        return await self._home.call(self._required("indexes", Indexes).drop_index, index)
+
+    async def indexes(self) -> Sequence[Index]:
+        """As `Indexes.indexes`; raises `UnsupportedError` where the store has no such thing."""
+        return await self._home.call(self._required("indexes", Indexes).indexes)
+
     def _required(self, capability: str, protocol: type[T]) -> T:
         self._check_open()
         return self.require(capability, protocol)
@@ -236,7 +248,8 @@ class StorageService:
         if capability not in self.storage.capabilities:
             known = _CAPABLE.get(capability, ())
             raise UnsupportedError(
-                f"{self.storage!r} has no {capability}" + (f"; {' and '.join(known)} have" if known else ""),
+                f"{self.storage!r} has no {capability}"
+                + (f"; {' and '.join(known)} {'have' if len(known) > 1 else 'has'}" if known else ""),
                 capability=capability,
                 supported_by=known,
             )

@@ -57,45 +57,45 @@ NUMBERS = (*_WHOLE, *_BROKEN)
 TIMES = ("2025-12-31T23:59:59.999999Z", "2026-01-01T00:00:00Z", "2026-01-01T00:00:00.000001Z", "2026-01-01T00:00:02Z")
 
 
+_USUAL: tuple[Any, ...] = (None, True, False, 0, 1, 1.0, 0.5, 2, "", "a", "ab", "b", [], [1], ["a"], {}, {"a": 1})
+"""What most values are, so that filters meet what they ask for."""
+
+
 def values() -> st.SearchStrategy[Any]:
     """Return a strategy for JSON values, more often of a few than of all."""
+    usual = st.sampled_from(_USUAL)
     text = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=4)
     number = st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(2**63), 2**63 - 1)
-    scalars = (
-        st.sampled_from((None, True, False))
-        | st.sampled_from(NUMBERS)
-        | st.sampled_from(TEXTS)
-        | st.sampled_from(NUMBERS + TEXTS).filter(lambda value: value in (0, 1, "a", "b"))
-        | number
-        | text
-    )
-    return st.recursive(
-        scalars,
+    rare = st.sampled_from(NUMBERS) | st.sampled_from(TEXTS) | number | text
+    nested = st.recursive(
+        usual | rare,
         lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(KEYS), inner, max_size=3),
         max_leaves=4,
     )
+    return st.one_of(usual, usual, usual, usual, rare, nested)
+
+
+def _keys() -> st.SearchStrategy[str]:
+    return st.sampled_from(("a",) * 12 + ("b",) * 6 + KEYS)
 
 
 def attributes() -> st.SearchStrategy[dict[str, Any]]:
     """Return a strategy for attributes."""
-    return st.dictionaries(st.sampled_from(KEYS), values(), max_size=4)
+    return st.dictionaries(_keys(), values(), max_size=4)
 
 
 def _fields(kind: Kind) -> st.SearchStrategy[Field]:
     parts = ["type", "attributes", "provenance.version", "provenance.revision", "provenance.author"]
     parts += ["name", "observations"] if kind == "node" else ["source", "target"]
-    paths = st.lists(st.sampled_from(KEYS), min_size=1, max_size=3).map(tuple)
-    return (
-        st.sampled_from(KEYS[:4]).map(lambda key: Field("attributes", (key,)))
-        | paths.map(lambda keys: Field("attributes", keys))
-        | st.sampled_from(parts).map(field_of)
-    )
+    one = _keys().map(lambda key: Field("attributes", (key,)))
+    several = st.lists(_keys(), min_size=2, max_size=3).map(lambda keys: Field("attributes", tuple(keys)))
+    return st.one_of(one, one, one, several, st.sampled_from(parts).map(field_of))
 
 
 def _conditions(kind: Kind) -> st.SearchStrategy[Filter]:
     fields = _fields(kind)
     value = values() | st.sampled_from(NAMES + TYPES) | st.lists(st.sampled_from(TEXTS[1:4]), max_size=2)
-    bound = st.sampled_from(NUMBERS + TEXTS + NAMES + TYPES)
+    bound = st.sampled_from((0, 1, 0.5, 2, "", "a", "ab", "b")) | st.sampled_from(NUMBERS + TEXTS + NAMES + TYPES)
     comparison = st.sampled_from(("gt", "gte", "lt", "lte"))
     times = st.sampled_from(("provenance.created_at", "provenance.updated_at")).map(field_of)
     found: st.SearchStrategy[Filter] = (

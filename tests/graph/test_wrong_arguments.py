@@ -26,7 +26,8 @@ WRONG = [
 ]  # fmt: skip
 RIGHT = {
     "attributes": {}, "batch": UpsertNode("a"), "batches": [Batch(UpsertNode("a"))], "commit": 1, "key": "a",
-    "keys": [("a", "t", "b")], "moment": 1, "name": "a", "names": ["a"], "paths": ["x"], "source": "a", "target": "b",
+    "keys": [("a", "t", "b")], "kind": "node", "moment": 1, "name": "a", "names": ["a"],
+    "path": "x", "paths": ["x"], "source": "a", "target": "b",
     "to": "c", "type": "t",
 }  # fmt: skip
 OF_FILES = {"backup", "restore", "verify", "load"}

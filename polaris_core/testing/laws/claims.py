@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import pytest
 
-from polaris_core.abc.capabilities import Backup, Load, Verify
+from polaris_core.abc.capabilities import Backup, Indexes, Load, QuerySession, Verify
 from polaris_core.abc.storage import Storage
+from polaris_core.records import Session
 from polaris_core.testing.laws.commits import rich
 from polaris_core.testing.laws.subject import Subject
 from polaris_core.testing.programs import everything, writing
 
 __all__ = ["ClaimLaws"]
 
-PROTOCOLS: dict[str, type] = {"backup": Backup, "load": Load, "verify": Verify}
+PROTOCOLS: dict[str, type] = {"backup": Backup, "indexes": Indexes, "load": Load, "verify": Verify}
 """The capabilities that are methods of a storage, and their protocols."""
+OF_SESSIONS: dict[str, type] = {"query": QuerySession}
+"""The capabilities that are methods of its sessions."""
+
+
+async def _itself(session: Session) -> Session:
+    return session
 
 
 class ClaimLaws(Subject):
@@ -26,12 +33,13 @@ class ClaimLaws(Subject):
     def test_the_capabilities_are_those_that_are_claimed(self) -> None:
         async def law(storage: Storage) -> None:
             assert set(storage.capabilities) == set(self.capabilities), "the storage and its test class claim the same"
-            for name, protocol in PROTOCOLS.items():
-                offered = isinstance(storage, protocol)
+            session = await storage.read(_itself)
+            for name, protocol in (PROTOCOLS | OF_SESSIONS).items():
+                offered = isinstance(session if name in OF_SESSIONS else storage, protocol)
                 claimed = name in storage.capabilities
                 assert offered or not claimed, f"{name!r} is claimed, and {protocol.__name__} is not implemented"
                 assert claimed or not offered, f"{protocol.__name__} is implemented, and {name!r} is not claimed"
-            assert set(storage.capabilities) <= PROTOCOLS.keys(), "a capability that nobody knows"
+            assert set(storage.capabilities) <= (PROTOCOLS | OF_SESSIONS).keys(), "a capability that nobody knows"
 
         self.on_a_store(law)
 

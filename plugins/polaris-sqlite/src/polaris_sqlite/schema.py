@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from polaris_core import StoreFormatError
 from polaris_core.abc import FORMAT, Head
+from polaris_sqlite import attribute_indexes
 from polaris_sqlite.integrity import checksum, damaged, fetch
 from polaris_sqlite.layout import Layout
 
@@ -46,7 +47,7 @@ _FIRST = (
         time INTEGER NOT NULL, body TEXT NOT NULL, checksum INTEGER NOT NULL
     ) STRICT""",
 )
-_SECOND = ("CREATE INDEX receipts_time ON receipts (time)",)
+_SECOND = ("CREATE INDEX receipts_time ON receipts (time)", *attribute_indexes.STATEMENTS)
 
 GRAPH = Layout(
     noun="a Polaris graph",

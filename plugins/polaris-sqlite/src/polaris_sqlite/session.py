@@ -23,9 +23,11 @@ from polaris_core.abc import (
     MetaRecord,
     NodeRecord,
     NodeRef,
+    Query,
     Receipt,
+    Selected,
 )
-from polaris_sqlite import schema
+from polaris_sqlite import attribute_indexes, schema, selecting
 from polaris_sqlite.integrity import fetch, read, sealed
 
 if TYPE_CHECKING:
@@ -212,6 +214,24 @@ class SqliteSession:
         ((nodes, edges),) = read(self._database, counted)
         return nodes, edges
 
+    # --- queries --------------------------------------------------------------------------------------------------
+
+    def select(self, query: Query) -> Selected:
+        """Return the records that answer a query."""
+        return selecting.select(self, self._database, query)
+
+    def count(self, query: Query) -> int:
+        """Return how many records a query's filter admits."""
+        return selecting.count(self, self._database, query)
+
+    def types(self, kind: Literal["node", "edge"]) -> list[tuple[str, int]]:
+        """Return each type that nodes or edges have, with how many have it."""
+        return selecting.types(self._database, kind)
+
+    def degree(self, id: int, direction: Direction, types: Sequence[str] | None) -> int:
+        """Return how many links a node has."""
+        return selecting.degree(self._database, id, direction, types)
+
     # --- writing --------------------------------------------------------------------------------------------------
 
     def store(self, plan: CommitPlan) -> None:
@@ -230,6 +250,7 @@ class SqliteSession:
         self._each(_PUT_RECEIPT, sealed(plan.receipts))
         if plan.head.floor > plan.expected.floor:
             self._database.execute("DELETE FROM changes WHERE seq <= ?", (plan.head.floor,))
+        attribute_indexes.keep_up(self._database, plan)
         schema.write_head(self._database, plan.head)
         self._head = plan.head
 

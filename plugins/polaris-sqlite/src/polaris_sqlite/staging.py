@@ -16,7 +16,7 @@ import orjson
 
 from polaris_core import ProgramError
 from polaris_core.abc import LoadPlan, StagedEdge, StagedNode, run_program
-from polaris_sqlite import schema
+from polaris_sqlite import attribute_indexes, schema
 from polaris_sqlite.integrity import checksum, sealed
 from polaris_sqlite.session import SqliteSession
 
@@ -104,6 +104,7 @@ class SqliteStage:
             if load.plan.expected != session.head():
                 raise ProgramError("a plan is stored into the state it was made from, or not at all")
             self._move(database, load)
+            attribute_indexes.enter_from(database, load.base)
             session.store(load.plan)
         return load
 

@@ -10,8 +10,17 @@ from typing import TYPE_CHECKING, TypeVar
 import attrs
 
 from polaris_core import InvalidLocationError
-from polaris_core.abc import BlockingSession, BlockingStorage, Head, Location, Progress, StorageOptions, VerifyReport
-from polaris_sqlite import power, schema
+from polaris_core.abc import (
+    BlockingSession,
+    BlockingStorage,
+    Head,
+    Index,
+    Location,
+    Progress,
+    StorageOptions,
+    VerifyReport,
+)
+from polaris_sqlite import attribute_indexes, power, schema
 from polaris_sqlite.copying import backup, restore
 from polaris_sqlite.database import Database
 from polaris_sqlite.locating import path_of
@@ -38,7 +47,7 @@ class SqliteStorage(BlockingStorage):
     Raises `InvalidLocationError` for a location that is not a file or has options, since there are none.
     """
 
-    capabilities = frozenset({"backup", "load", "verify"})
+    capabilities = frozenset({"backup", "indexes", "load", "query", "verify"})
 
     def __init__(self, location: Location, options: StorageOptions) -> None:
         path = path_of(location)
@@ -93,6 +102,18 @@ class SqliteStorage(BlockingStorage):
     async def verify(self, progress: Progress | None = None) -> VerifyReport:
         """Look for damage in everything that is stored, a part at a time, beside whoever reads and writes."""
         return await verify(self._file, progress)
+
+    async def create_index(self, index: Index) -> bool:
+        """Make an index of what is stored and of what will be, in one transaction; return whether it is new."""
+        return await self._file.transact(partial(attribute_indexes.create, index=index), write=True)
+
+    async def drop_index(self, index: Index) -> bool:
+        """Delete an index; return whether it was there."""
+        return await self._file.transact(partial(attribute_indexes.drop, index=index), write=True)
+
+    async def indexes(self) -> list[Index]:
+        """Return the indexes in the order in which they were made."""
+        return await self._file.transact(attribute_indexes.listed, write=False)
 
     def stamp(self) -> int | None:
         """Return a number that every commit by any process changes."""

@@ -63,7 +63,7 @@ IF_EXISTS: Piece = {
 }
 CURSOR: Piece = {
     "type": "string",
-    "maxLength": 2048,
+    "maxLength": 4096,
     "description": "The `next` of the page before, for the one after.",
 }
 NEXT: Piece = {"type": "string", "description": "There is more: call again with this as `cursor`, all else the same."}

@@ -1,0 +1,121 @@
+"""Indexes on paths into the attributes: tables of Polaris's own, which every commit keeps up.
+
+`indexes` lists them. `indexed` holds for each index and each record one row: the rank of the value's type and the value, as
+the order of all JSON values has them, and the record's id. What is missing has a row too, so the rows of one index, in the
+order of their primary key, are all records in the order of that path.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from polaris_core import Field
+from polaris_core.abc import EdgeRecord, Facts, Index, NodeRecord, key_reader
+from polaris_sqlite.integrity import fetch, read
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Sequence
+
+    from polaris_core.abc import CommitPlan
+
+__all__ = ["STATEMENTS", "create", "declared", "drop", "enter_from", "keep_up", "listed"]
+
+STATEMENTS = (
+    """CREATE TABLE indexes (
+        number INTEGER PRIMARY KEY, kind TEXT NOT NULL, path TEXT NOT NULL, UNIQUE (kind, path)
+    ) STRICT""",
+    """CREATE TABLE indexed (
+        number INTEGER NOT NULL, rank INTEGER NOT NULL, value ANY NOT NULL, id INTEGER NOT NULL,
+        PRIMARY KEY (number, rank, value, id)
+    ) STRICT, WITHOUT ROWID""",
+    "CREATE INDEX indexed_id ON indexed (id)",
+    # All of one type, ordered by id; and how many there are of each.
+    "CREATE INDEX nodes_type ON nodes (type)",
+    "CREATE INDEX edges_type ON edges (type)",
+)
+
+_ENTER = "INSERT INTO indexed (number, rank, value, id) VALUES (:number, :rank, :value, :id)"
+_ROWS = 2_000
+_SCANS = {
+    "node": (
+        "SELECT id, name, type, revision, body, checksum FROM nodes WHERE id > :after ORDER BY id LIMIT :limit",
+        NodeRecord._make,
+    ),
+    "edge": (
+        "SELECT id, source, type, target, revision, body, checksum FROM edges WHERE id > :after ORDER BY id LIMIT :limit",
+        EdgeRecord._make,
+    ),
+}
+
+
+def listed(database: sqlite3.Connection) -> list[Index]:
+    """Return the indexes in the order in which they were made."""
+    return [Index(kind, path) for kind, path in read(database, "SELECT kind, path FROM indexes ORDER BY number")]
+
+
+def declared(database: sqlite3.Connection) -> dict[str, dict[Field, int]]:
+    """Return the numbers of the indexes by kind and field."""
+    found: dict[str, dict[Field, int]] = {"node": {}, "edge": {}}
+    for number, kind, path in read(database, "SELECT number, kind, path FROM indexes"):
+        found[kind][Field.of(path)] = number
+    return found
+
+
+def create(database: sqlite3.Connection, index: Index) -> bool:
+    """Make an index of what is stored, inside the caller's transaction; return whether it is new."""
+    made = database.execute(
+        "INSERT INTO indexes (kind, path) VALUES (:kind, :path) ON CONFLICT DO NOTHING", index._asdict()
+    )
+    if not made.rowcount:
+        return False
+    _enter_stored(database, index.kind, {Field.of(index.path): int(made.lastrowid or 0)}, 0)
+    return True
+
+
+def drop(database: sqlite3.Connection, index: Index) -> bool:
+    """Delete an index, inside the caller's transaction; return whether it was there."""
+    rows = read(database, "SELECT number FROM indexes WHERE kind = :kind AND path = :path", index._asdict())
+    for (number,) in rows:
+        database.execute("DELETE FROM indexed WHERE number = :number", {"number": number})
+        database.execute("DELETE FROM indexes WHERE number = :number", {"number": number})
+    return bool(rows)
+
+
+def keep_up(database: sqlite3.Connection, plan: CommitPlan) -> None:
+    """Bring the indexes to what a plan writes, inside its transaction."""
+    found = declared(database)
+    for kind, gone, put in (
+        ("node", plan.delete_nodes, plan.put_nodes),
+        ("edge", plan.delete_edges, plan.put_edges),
+    ):
+        if not found[kind]:
+            continue
+        known = [*gone, *(record.id for record in put if record.id < plan.expected.next_id)]
+        database.executemany("DELETE FROM indexed WHERE id = :id", [{"id": id} for id in known])
+        _enter(database, found[kind], put)
+
+
+def enter_from(database: sqlite3.Connection, id: int) -> None:
+    """Enter all records from an id on, which no index has yet: what was stored without a plan."""
+    for kind, fields in declared(database).items():
+        if fields:
+            _enter_stored(database, kind, fields, id - 1)
+
+
+def _enter_stored(database: sqlite3.Connection, kind: str, fields: dict[Field, int], after: int) -> None:
+    select, make = _SCANS[kind]
+    while rows := fetch(database, kind, select, {"after": after, "limit": _ROWS}):
+        _enter(database, fields, [make(row) for row in rows])
+        after = rows[-1][0]
+
+
+def _enter(database: sqlite3.Connection, fields: dict[Field, int], records: Sequence[Any]) -> None:
+    readers = [(number, key_reader(field)) for field, number in fields.items()]
+    rows = []
+    for record in records:
+        facts = Facts(record)
+        for number, key in readers:
+            rank, value = key(facts)
+            rows.append({"number": number, "rank": rank, "value": value, "id": record.id})
+    database.executemany(_ENTER, rows)
