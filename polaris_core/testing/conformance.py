@@ -6,6 +6,7 @@ import functools
 from types import FunctionType
 from typing import Any
 
+from polaris_core.testing.laws.backups import BackupLaws
 from polaris_core.testing.laws.callers import CallerLaws
 from polaris_core.testing.laws.claims import ClaimLaws
 from polaris_core.testing.laws.commits import CommitLaws
@@ -13,6 +14,7 @@ from polaris_core.testing.laws.graphs import GraphLaws
 from polaris_core.testing.laws.history import HistoryLaws
 from polaris_core.testing.laws.keys import KeyLaws
 from polaris_core.testing.laws.links import LinkLaws
+from polaris_core.testing.laws.loads import LoadLaws
 from polaris_core.testing.laws.model import ModelLaws
 from polaris_core.testing.laws.opening import OpeningLaws
 from polaris_core.testing.laws.processes import ProcessLaws
@@ -23,7 +25,7 @@ from polaris_core.testing.laws.subject import Subject
 
 __all__ = ["PARAMETERS", "StorageConformance"]
 
-PARAMETERS = ("url", "open", "opener", "capabilities", "persistent", "shared", "examples")
+PARAMETERS = ("url", "open", "opener", "file", "capabilities", "persistent", "shared", "examples")
 """What a third party's class may say; everything else of the kit is the kit's."""
 
 _WEAKENING = frozenset({"skip", "skipif", "xfail"})
@@ -42,6 +44,8 @@ class StorageConformance(
     ProcessLaws,
     GraphLaws,
     ClaimLaws,
+    BackupLaws,
+    LoadLaws,
     ModelLaws,
     Subject,
 ):

@@ -26,6 +26,7 @@ def kit_of(backend: Any) -> StorageConformance:
     said = {
         "opener": f"{backend.__module__}:{backend.__qualname__}",
         "capabilities": getattr(backend, "claimed", backend.capabilities),
+        "file": "notebook",
         "persistent": backend.persistent,
         "shared": backend.shared,
     }

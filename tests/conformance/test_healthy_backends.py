@@ -19,4 +19,5 @@ class TestDesk(StorageConformance):
 
 class TestNotebook(StorageConformance):
     opener = f"{Notebook.__module__}:Notebook"
+    file = "notebook"
     capabilities = Notebook.capabilities

@@ -16,7 +16,7 @@ from polaris_core.testing.laws.commits import rich
 from polaris_core.testing.laws.subject import Subject, put, refused
 from polaris_core.testing.programs import Everything, everything, writing
 
-__all__ = ["CallerLaws"]
+__all__ = ["CallerLaws", "whole"]
 
 
 async def _turns(number: int) -> None:
@@ -24,7 +24,7 @@ async def _turns(number: int) -> None:
         await asyncio.sleep(0)
 
 
-def _whole(held: Everything) -> set[str]:
+def whole(held: Everything) -> set[str]:
     """Check that every batch of `rich` is there whole or not at all, and return which are."""
     there = {name for name in held.names if not name.endswith("'s friend")}
     assert set(held.names) == there | {f"{name}'s friend" for name in there}
@@ -43,7 +43,7 @@ class CallerLaws(Subject):
         async def law(storage: Storage) -> None:
             plans = await asyncio.gather(*(storage.commit(writing(rich(f"n{number}"))) for number in range(20)))
             assert len({plan.head.seq for plan in plans}) == 20
-            assert len(_whole(await storage.read(everything))) == 20
+            assert len(whole(await storage.read(everything))) == 20
 
         self.on_a_store(law)
 
@@ -61,7 +61,7 @@ class CallerLaws(Subject):
                 if not cancelled:
                     acknowledged.add(name)
             await storage.commit(writing(rich("last")))
-            there = _whole(await storage.read(everything))
+            there = whole(await storage.read(everything))
             assert acknowledged | {"last"} <= there
 
         self.on_a_store(law)
@@ -76,7 +76,7 @@ class CallerLaws(Subject):
                 with contextlib.suppress(asyncio.CancelledError):
                     await task
                 assert task.cancelled() == cancelled
-            assert _whole(await storage.read(everything)) == {"a"}
+            assert whole(await storage.read(everything)) == {"a"}
             await storage.commit(writing(rich("b")))
 
         self.on_a_store(law)
@@ -89,7 +89,7 @@ class CallerLaws(Subject):
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             assert [task.cancelled() for task in tasks[1::2]] == [False] * 8
-            there = _whole(await storage.read(everything))
+            there = whole(await storage.read(everything))
             assert {f"n{number}" for number in range(1, 16, 2)} <= there
 
         self.on_a_store(law)
@@ -108,7 +108,7 @@ class CallerLaws(Subject):
                     await task
             async with place.opened() as storage:
                 await storage.commit(writing(rich("a")))
-                assert _whole(await storage.read(everything)) == {"a"}
+                assert whole(await storage.read(everything)) == {"a"}
 
         self.run(law)
 
@@ -124,7 +124,7 @@ class CallerLaws(Subject):
                         commit = await service.commit(rich(f"{name}-{number}"))
                         held = await service.read(everything)
                         assert held.head.seq >= commit.last
-                        assert f"{name}-{number}" in _whole(held)
+                        assert f"{name}-{number}" in whole(held)
 
                 try:
                     asyncio.run(calls())
@@ -139,7 +139,7 @@ class CallerLaws(Subject):
                     await asyncio.to_thread(thread.join)
                 if failed:
                     raise failed[0]
-                assert len(_whole(await service.read(everything))) == 20
+                assert len(whole(await service.read(everything))) == 20
             finally:
                 await service.close()
 

@@ -34,6 +34,15 @@ class Place:
         self.subject = subject
         self.folder = folder
 
+    @property
+    def path(self) -> Path:
+        """Where the store itself is: a file or directory within the folder, for backups to go to."""
+        name = self.subject.file
+        if name is None and self.subject.url is not None:
+            name = self.subject.url.partition("{folder}/")[2].partition("?")[0]
+        assert name, "a backend with backups says what its stores are called: `file`, the path within the folder"
+        return self.folder / name
+
     def storage(self, **options: Any) -> Storage:
         """Return a storage of this place, not open yet."""
         return self.subject.open(self.folder, StorageOptions(**options))
@@ -63,11 +72,13 @@ class Subject:
     what it held, `shared` that several storages, in this process and in others, may have it open at one time; where not,
     opening it again raises `StoreBusyError`. `opener` is `module:function`, a function of the folder and the options
     that returns the storage; it is for backends that have no `url`, and another process can import it, which `open` cannot be.
+    `file` is where in its folder a store is, for backends that make backups and have no `url`.
     `examples` is how many random series of writes are tried.
     """
 
     url: ClassVar[str | None] = None
     opener: ClassVar[str | None] = None
+    file: ClassVar[str | None] = None
     capabilities: ClassVar[AbstractSet[str]] = frozenset()
     persistent: ClassVar[bool] = True
     shared: ClassVar[bool] = True

@@ -68,6 +68,7 @@ class RunsAProgramAgainAfterItStored(Slate):
         return await super().commit(program)
 
 
+@breaks("test_a_load_that_is_refused_leaves_nothing")
 @breaks("test_a_program_that_raises_leaves_nothing_and_its_error_comes_out_unchanged", "commit")
 class GivesOutIdsWhetherOrNotAProgramEnds(Slate):
     @contextmanager

@@ -14,7 +14,9 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, TypeVar
 
-from polaris_core import StoreNotFoundError, StoreReadOnlyError
+import attrs
+
+from polaris_core import StoreFormatError, StoreNotFoundError, StoreReadOnlyError, StoreUnavailableError
 from polaris_core.abc import (
     BlockingSession,
     BlockingStorage,
@@ -28,7 +30,7 @@ from polaris_core.abc import (
     VerifyReport,
     run_program,
 )
-from polaris_core.testing import everything
+from polaris_core.testing import Everything, everything
 
 T = TypeVar("T")
 B = TypeVar("B", bound=type)
@@ -107,10 +109,35 @@ class Desk(Slate):
         return await asyncio.shield(asyncio.get_running_loop().run_in_executor(self.thread, function))
 
 
+class Restored(NamedTuple):
+    """What a restore puts into the place of everything."""
+
+    held: Everything
+    head: Head
+
+    def image(self, records: type[Image]) -> Image:
+        """Return it as records."""
+        held = self.held
+        image = records(held.head._replace(seq=held.head.floor))
+        image.store(
+            CommitPlan(
+                image.head(),
+                held.head,
+                put_nodes=held.nodes,
+                put_edges=held.edges,
+                put_meta=[row for row in held.meta if row],
+                changes=held.changes,
+                receipts=[row for row in held.receipts if row],
+            )
+        )
+        image.store(CommitPlan(held.head, self.head))
+        return image
+
+
 class Notebook(Slate):
     """A store in a file of plans, appended under a lock, for any number of processes."""
 
-    capabilities = frozenset({"verify"})
+    capabilities = frozenset({"backup", "verify"})
     persistent = True
     shared = True
 
@@ -161,22 +188,74 @@ class Notebook(Slate):
             rows, () if held == found else (Finding(str(self.path), "does not hold what is in memory"),)
         )
 
-    def frame(self, plan: CommitPlan) -> bytes:
+    async def backup(self, target: Path, progress: Progress | None = None) -> Head:
+        """Copy the file."""
+        if target.exists():
+            raise StoreUnavailableError(f"something is at {target}")
+        self.catch_up()
+        target.write_bytes(self.path.read_bytes()[: self.read_to])
+        if progress:
+            progress(self.read_to, self.read_to)
+        return self.image.head()
+
+    async def restore(self, source: Path, progress: Progress | None = None) -> Head:
+        """Append what a backup holds, as one frame."""
+        if self.options.read_only:
+            raise StoreReadOnlyError("the notebook was opened for reading")
+        with self.lock:
+            self.catch_up()
+            restored = self.read_backup(source)
+            os.write(self.file, self.frame(restored))
+            self.catch_up()
+        return self.image.head()
+
+    def read_backup(self, source: Path) -> Restored:
+        """Return what a backup holds, and the head it gets here."""
+        if not source.exists():
+            raise StoreNotFoundError(f"there is no backup at {source}")
+        backup = type(self)(source.parent, attrs.evolve(self.options, read_only=True))
+        backup.file = os.open(source, os.O_RDONLY)
+        try:
+            backup.catch_up()
+            there = backup.image.head()
+        except (pickle.UnpicklingError, AttributeError) as error:
+            raise StoreFormatError(f"{source} is no notebook") from error
+        finally:
+            os.close(backup.file)
+            backup.lock.close()
+        return Restored(run_program(everything, backup.image), self.restored_head(there, self.image.head()))
+
+    def restored_head(self, there: Head, here: Head) -> Head:
+        """Return the head of what a backup holds, in this store."""
+        return there._replace(
+            store=here.store,
+            epoch=self.options.unique(),
+            seq=max(there.seq, here.seq),
+            next_id=max(there.next_id, here.next_id),
+            time=max(there.time, here.time),
+            floor=max(there.seq, here.seq) if here.seq > there.seq else there.floor,
+        )
+
+    def frame(self, plan: CommitPlan | Restored) -> bytes:
         """Return a plan as bytes."""
-        content = pickle.dumps(plan._replace(outcomes=()))
+        content = pickle.dumps(plan._replace(outcomes=()) if isinstance(plan, CommitPlan) else plan)
         return len(content).to_bytes(_LENGTH, "big") + content
 
     def catch_up(self) -> None:
         """Apply the plans that others appended."""
         while length := os.pread(self.file, _LENGTH, self.read_to):
-            content = os.pread(self.file, int.from_bytes(length, "big"), self.read_to + _LENGTH)
-            if len(content) < int.from_bytes(length, "big"):
+            size = int.from_bytes(length, "big")
+            if self.read_to + _LENGTH + size > os.fstat(self.file).st_size:
                 return
+            content = os.pread(self.file, size, self.read_to + _LENGTH)
             self.take(pickle.loads(content))
             self.read_to += _LENGTH + len(content)
 
-    def take(self, plan: CommitPlan) -> None:
+    def take(self, plan: CommitPlan | Restored) -> None:
         """Apply a plan that was read."""
+        if isinstance(plan, Restored):
+            self.image = plan.image(self.Records)
+            return
         if not self.read_to:
             self.image = self.Records(plan.head)
         self.image.store(plan)

@@ -1,0 +1,41 @@
+"""The reference of the kit names every parameter and every law."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from pathlib import Path
+
+from polaris_core.testing import StorageConformance
+from polaris_core.testing.conformance import PARAMETERS
+from polaris_core.testing.laws.subject import Subject
+
+PAGE = (Path(__file__).resolve().parents[1] / "docs" / "reference" / "conformance.md").read_text(encoding="utf-8")
+ROW = re.compile(r"^\| `([a-z]+)` \| `?([^|`]+)`? \| .+ \|$", re.MULTILINE)
+
+
+def written(name: str) -> str:
+    value = getattr(Subject, name)
+    if callable(value):
+        return "by the URL"
+    return "none" if value in (None, frozenset()) else str(value)
+
+
+def laws() -> list[str]:
+    """What the page says of the laws: for each class its sentence and its tests."""
+    lines = []
+    for kit in inspect.getmro(StorageConformance):
+        own = [name for name in vars(kit) if name.startswith("test_")]
+        if own:
+            lines += [f"### {kit.__name__}", "", *(inspect.getdoc(kit) or "").splitlines()[:1], ""]
+            lines += [f"- `{name}`" for name in own]
+            lines += [""]
+    return lines
+
+
+def test_docs_conformance_names_every_parameter_with_its_default() -> None:
+    assert [(row[1], row[2]) for row in ROW.finditer(PAGE)] == [(name, written(name)) for name in PARAMETERS]
+
+
+def test_docs_conformance_names_every_law() -> None:
+    assert PAGE.partition("## Laws\n\n")[2].splitlines() == laws()[:-1]
