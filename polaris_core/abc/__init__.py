@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from polaris_core.abc.capabilities import (
         Backup,
         BlockingQuerySession,
+        BlockingSearchSession,
         Finding,
         Index,
         Indexes,
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
         Progress,
         QuerySession,
         SalvageReport,
+        SearchSession,
         Stage,
         StagedRecords,
         Verify,
@@ -80,6 +82,7 @@ if TYPE_CHECKING:
         StagedEdge,
         StagedNode,
     )
+    from polaris_core.search import WEIGHTS, Found, Phrase, TextHits, TextQuery, Texts, searched_paths, texts_of
 
     hookimpl: pluggy.HookimplMarker = pluggy.HookimplMarker("polaris_core")
 
@@ -88,6 +91,7 @@ _HOMES = {
     "polaris_core.abc.capabilities": (
         "Backup",
         "BlockingQuerySession",
+        "BlockingSearchSession",
         "Finding",
         "Index",
         "Indexes",
@@ -95,6 +99,7 @@ _HOMES = {
         "Progress",
         "QuerySession",
         "SalvageReport",
+        "SearchSession",
         "Stage",
         "StagedRecords",
         "Verify",
@@ -156,14 +161,26 @@ _HOMES = {
         "StagedEdge",
         "StagedNode",
     ),
+    "polaris_core.search": (
+        "Found",
+        "Phrase",
+        "TextHits",
+        "TextQuery",
+        "Texts",
+        "WEIGHTS",
+        "searched_paths",
+        "texts_of",
+    ),
 }
 _MODULES = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
     "FORMAT",
     "KEY_CHARACTERS",
+    "WEIGHTS",
     "Backup",
     "BlockingQuerySession",
+    "BlockingSearchSession",
     "BlockingSession",
     "BlockingStorage",
     "Cache",
@@ -186,6 +203,7 @@ __all__ = [
     "FileLock",
     "Finding",
     "FormatSpec",
+    "Found",
     "Head",
     "Image",
     "Index",
@@ -201,6 +219,7 @@ __all__ = [
     "NodeRef",
     "Order",
     "OrderKey",
+    "Phrase",
     "Plugins",
     "Position",
     "Program",
@@ -210,6 +229,7 @@ __all__ = [
     "Rank",
     "Receipt",
     "SalvageReport",
+    "SearchSession",
     "Selected",
     "Session",
     "Stage",
@@ -219,6 +239,9 @@ __all__ = [
     "Storage",
     "StorageOptions",
     "StorageSpec",
+    "TextHits",
+    "TextQuery",
+    "Texts",
     "Tool",
     "ToolContext",
     "ToolHost",
@@ -236,6 +259,8 @@ __all__ = [
     "order_key",
     "predicate",
     "run_program",
+    "searched_paths",
+    "texts_of",
     "too_many",
 ]
 

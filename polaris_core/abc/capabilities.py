@@ -13,10 +13,12 @@ from typing import NamedTuple, Protocol, TypeAlias, runtime_checkable
 from polaris_core.errors import InvalidValueError
 from polaris_core.query import Kind, Query, Selected, field_of
 from polaris_core.records import Direction, Head, LoadPlan, Session, StagedEdge, StagedNode
+from polaris_core.search import TextHits, TextQuery
 
 __all__ = [
     "Backup",
     "BlockingQuerySession",
+    "BlockingSearchSession",
     "Finding",
     "Index",
     "Indexes",
@@ -24,6 +26,7 @@ __all__ = [
     "Progress",
     "QuerySession",
     "SalvageReport",
+    "SearchSession",
     "Stage",
     "StagedRecords",
     "Verify",
@@ -124,6 +127,26 @@ class BlockingQuerySession(Protocol):
 
     def degree(self, id: int, direction: Direction, types: Sequence[str] | None) -> int:
         """As `QuerySession.degree`."""
+        ...
+
+
+@runtime_checkable
+class SearchSession(Protocol):
+    """Capability `search`, on the session: text search by an index of words."""
+
+    async def search(self, query: TextQuery) -> TextHits | None:
+        """Return the best matches among the nodes of this state; None where the index cannot tell, and the core scans.
+
+        Which nodes match is as `scan_text` has it, up to how rare characters are folded; the scores are the backend's own.
+        """
+        ...
+
+
+class BlockingSearchSession(Protocol):
+    """Capability `search` as synchronous code, on a `BlockingSession`."""
+
+    def search(self, query: TextQuery) -> TextHits | None:
+        """As `SearchSession.search`."""
         ...
 
 

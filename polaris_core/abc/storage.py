@@ -16,7 +16,13 @@ from uuid import uuid4
 
 import attrs
 
-from polaris_core.abc.capabilities import BlockingQuerySession, QuerySession, SalvageReport
+from polaris_core.abc.capabilities import (
+    BlockingQuerySession,
+    BlockingSearchSession,
+    QuerySession,
+    SalvageReport,
+    SearchSession,
+)
 from polaris_core.abc.location import Location
 from polaris_core.errors import ProgramError
 from polaris_core.query import Query, Selected
@@ -36,6 +42,7 @@ from polaris_core.records import (
     Receipt,
     Session,
 )
+from polaris_core.search import TextHits, TextQuery
 from polaris_core.values import to_micros
 
 __all__ = ["BlockingSession", "BlockingStorage", "Storage", "StorageOptions", "StorageSpec", "drive", "run_program"]
@@ -248,7 +255,18 @@ class _AwaitedQueries:
         return session.degree(id, direction, types)
 
 
-_OFFERS: tuple[tuple[str, type], ...] = (("select", _AwaitedQueries),)
+class _AwaitedSearch:
+    """What a blocking session with the capability `search` has beyond others."""
+
+    __slots__ = ()
+    _session: Any
+
+    async def search(self, query: TextQuery) -> TextHits | None:
+        session: BlockingSearchSession = self._session
+        return session.search(query)
+
+
+_OFFERS: tuple[tuple[str, type], ...] = (("select", _AwaitedQueries), ("search", _AwaitedSearch))
 """Optional methods of sessions by which a capability is known, and what passes that capability on."""
 
 
@@ -341,3 +359,4 @@ class StorageSpec:
 
 _: type[Session] = _Awaited  # the two interfaces cannot drift apart
 __: type[QuerySession] = _AwaitedQueries
+___: type[SearchSession] = _AwaitedSearch

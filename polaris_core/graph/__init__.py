@@ -5,6 +5,7 @@ from polaris_core.graph.finding import Row
 from polaris_core.graph.graph import Graph
 from polaris_core.graph.opening import Opening, open_graph
 from polaris_core.graph.questions import Neighbor, Statistics
+from polaris_core.graph.searching import Hit, Hits
 from polaris_core.graph.transaction import Transaction
 from polaris_core.graph.view import Moment, View
 
@@ -12,6 +13,8 @@ __all__ = [
     "BlockingGraph",
     "BlockingView",
     "Graph",
+    "Hit",
+    "Hits",
     "Moment",
     "Neighbor",
     "Opening",

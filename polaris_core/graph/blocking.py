@@ -158,6 +158,10 @@ class BlockingGraph(BlockingReads):
         """As `Graph.acting_as`."""
         return BlockingGraph(self._thread, self._graph.acting_as(author))
 
+    def set_searched_attributes(self, *paths: str | Path) -> None:
+        """As `Graph.set_searched_attributes`."""
+        return self._call(self._graph.set_searched_attributes(*paths))
+
     def commit(self, batch: Batch | Mutation | Sequence[Mutation]) -> Commit:
         """As `Graph.commit`."""
         return self._call(self._graph.commit(batch))

@@ -10,7 +10,8 @@ from polaris_core.graph.finding import Row
 from polaris_core.graph.loop_thread import LoopThread
 from polaris_core.graph.questions import Neighbor, Statistics
 from polaris_core.graph.reading import Paths, Where
-from polaris_core.model import Change, Cursor, Edge, EdgeKey, Node
+from polaris_core.graph.searching import Hits
+from polaris_core.model import Change, Cursor, Edge, EdgeKey, Node, Path
 from polaris_core.query import Page
 from polaris_core.records import Direction
 
@@ -160,6 +161,14 @@ class BlockingReads:
     ) -> Iterator[Edge]:
         """As `Graph.all_edges`."""
         return self._stream(self._state.all_edges(type=type, where=where, order=order))
+
+    def search(self, text: str, *, type: str | None = None, limit: int = 20) -> Hits:
+        """As `Graph.search`."""
+        return self._call(self._state.search(text, type=type, limit=limit))
+
+    def searched_attributes(self) -> tuple[Path, ...]:
+        """As `Graph.searched_attributes`."""
+        return self._call(self._state.searched_attributes())
 
     def neighbors(
         self,

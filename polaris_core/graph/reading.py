@@ -18,6 +18,7 @@ from polaris_core.graph.questions import (
     Statistics,
     Stats,
 )
+from polaris_core.graph.searching import Hits, SearchedAttributes, SearchNodes
 from polaris_core.limits import Limits
 from polaris_core.model import Edge, EdgeKey, Node, Path, edge_key
 from polaris_core.query import (
@@ -34,6 +35,7 @@ from polaris_core.query import (
     parse_filter,
 )
 from polaris_core.records import Direction
+from polaris_core.search import TextQuery, parse_text
 from polaris_core.values import each, normalize_name, normalize_type
 
 __all__ = ["Paths", "Reading", "Where"]
@@ -162,6 +164,22 @@ class Reading(ABC):
         if not isinstance(cast("object", after), str):
             raise InvalidValueError(f"names follow a text, not {type(after).__name__}")
         return await self._ask(Names(after, self._page(limit)))
+
+    async def search(self, text: str, *, type: str | None = None, limit: int = 20) -> Hits:
+        """Return the nodes whose name, observations or chosen attributes hold all that a text asks for, the best first.
+
+        `ada "first program" comp*`: words, phrases in double quotes, and with `*` beginnings of words, in any case and with
+        or without diacritics; every other sign stands between words. A backend without the capability `search` looks at
+        nodes one by one, `Limits.scan` of them at most, and the answer says so. Raises `InvalidValueError` where there is no
+        word in the text, or too much.
+        """
+        of_type = None if type is None else normalize_type(type)
+        query = TextQuery(phrases=parse_text(text), type=of_type, limit=self._page(limit), scan=self.limits.scan)
+        return await self._ask(SearchNodes(query))
+
+    async def searched_attributes(self) -> tuple[Path, ...]:
+        """Return the paths of the attributes that `search` looks at, none unless some were chosen."""
+        return await self._ask(SearchedAttributes())
 
     # --- edges ----------------------------------------------------------------------------------------------------
 

@@ -7,11 +7,12 @@ from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias, cast
 
 from polaris_core.graph.reading import Reading
-from polaris_core.model import Edge, Node, Observation, Patch, Path
+from polaris_core.model import Edge, Node, Observation, Patch, Path, path_of
 from polaris_core.mutations import (
     CreateEdge,
     CreateNode,
     DeleteEdge,
+    DeleteMeta,
     DeleteNode,
     Mutation,
     PatchEdge,
@@ -20,9 +21,11 @@ from polaris_core.mutations import (
     PutNode,
     RenameNode,
     Result,
+    SetMeta,
     UpsertEdge,
     UpsertNode,
 )
+from polaris_core.search import SEARCHED
 from polaris_core.values import EMPTY
 
 __all__ = ["Assigned", "Attributes", "Observations", "Verbs"]
@@ -96,6 +99,14 @@ class Verbs(Reading):
         Raises `NodeHasEdgesError` where it has edges and `detach` is False, `NodeNotFoundError` unless `missing_ok`.
         """
         return (await self._write(DeleteNode(name, detach=detach, missing_ok=missing_ok))).status == "deleted"
+
+    async def set_searched_attributes(self, *paths: str | Path) -> None:
+        """Choose the attributes whose strings, or arrays of strings, `search` looks at, too; those of before count no more.
+
+        A path is a key or a tuple of keys into nested objects. No path at all leaves names and observations.
+        """
+        chosen = [list(path_of(path)) for path in paths]
+        await self._write(SetMeta(SEARCHED, chosen) if chosen else DeleteMeta(SEARCHED))
 
     # --- edges ----------------------------------------------------------------------------------------------------
 

@@ -5,4 +5,4 @@ from polaris_core.testing import StorageConformance
 
 class TestSqlite(StorageConformance):
     url = "sqlite:///{folder}/graph.db"
-    capabilities = frozenset({"backup", "indexes", "load", "query", "verify"})
+    capabilities = frozenset({"backup", "indexes", "load", "query", "search", "verify"})

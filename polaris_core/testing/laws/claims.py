@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from polaris_core.abc.capabilities import Backup, Indexes, Load, QuerySession, Verify
+from polaris_core.abc.capabilities import Backup, Indexes, Load, QuerySession, SearchSession, Verify
 from polaris_core.abc.storage import Storage
 from polaris_core.records import Session
 from polaris_core.testing.laws.commits import rich
@@ -15,7 +15,7 @@ __all__ = ["ClaimLaws"]
 
 PROTOCOLS: dict[str, type] = {"backup": Backup, "indexes": Indexes, "load": Load, "verify": Verify}
 """The capabilities that are methods of a storage, and their protocols."""
-OF_SESSIONS: dict[str, type] = {"query": QuerySession}
+OF_SESSIONS: dict[str, type] = {"query": QuerySession, "search": SearchSession}
 """The capabilities that are methods of its sessions."""
 
 

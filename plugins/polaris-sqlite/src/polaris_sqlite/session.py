@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from heapq import merge
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 
 import orjson
 
@@ -27,14 +27,19 @@ from polaris_core.abc import (
     Receipt,
     Selected,
 )
-from polaris_sqlite import attribute_indexes, schema, selecting
+from polaris_sqlite import attribute_indexes, schema, searching, selecting
 from polaris_sqlite.integrity import fetch, read, sealed
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Iterable, Sequence
 
-__all__ = ["SqliteSession"]
+    from polaris_core.abc import TextHits, TextQuery
+
+__all__ = ["Searching", "SqliteSession"]
+
+Searching: TypeAlias = Literal["scan", "index", "later", "now"]
+"""What a search does where the index of words is behind, or there is none."""
 
 Row = TypeVar("Row", NodeRecord, EdgeRecord, MetaRecord, Receipt)
 
@@ -84,8 +89,9 @@ def _storable(key: object) -> bool:
 class SqliteSession:
     """A `BlockingSession` over a connection that is inside a transaction."""
 
-    def __init__(self, database: sqlite3.Connection) -> None:
+    def __init__(self, database: sqlite3.Connection, searching: Searching = "scan") -> None:
         self._database = database
+        self._searching: Searching = searching
         self._head: Head | None = None
 
     # --- reading --------------------------------------------------------------------------------------------------
@@ -231,6 +237,19 @@ class SqliteSession:
     def degree(self, id: int, direction: Direction, types: Sequence[str] | None) -> int:
         """Return how many links a node has."""
         return selecting.degree(self._database, id, direction, types)
+
+    def search(self, query: TextQuery) -> TextHits | None:
+        """Return the best matches by the index of words, which is brought up to date here if this session may write."""
+        if self._searching == "scan":
+            return None
+        found = searching.search(self._database, self, query)
+        if found is None and self._searching == "later":
+            raise searching.SearchBehind
+        if found is None and self._searching == "now":
+            while not searching.advance(self._database, self):
+                pass
+            found = searching.search(self._database, self, query)
+        return found
 
     # --- writing --------------------------------------------------------------------------------------------------
 

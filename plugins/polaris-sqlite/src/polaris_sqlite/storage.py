@@ -16,15 +16,17 @@ from polaris_core.abc import (
     Head,
     Index,
     Location,
+    Program,
     Progress,
     StorageOptions,
     VerifyReport,
+    run_program,
 )
-from polaris_sqlite import attribute_indexes, power, schema
+from polaris_sqlite import attribute_indexes, power, schema, searching
 from polaris_sqlite.copying import backup, restore
 from polaris_sqlite.database import Database
 from polaris_sqlite.locating import path_of
-from polaris_sqlite.session import SqliteSession
+from polaris_sqlite.session import Searching, SqliteSession
 from polaris_sqlite.staging import SqliteStage
 from polaris_sqlite.verification import verify
 
@@ -47,7 +49,7 @@ class SqliteStorage(BlockingStorage):
     Raises `InvalidLocationError` for a location that is not a file or has options, since there are none.
     """
 
-    capabilities = frozenset({"backup", "indexes", "load", "query", "verify"})
+    capabilities: frozenset[str] = frozenset({"backup", "indexes", "load", "query", "search", "verify"})
 
     def __init__(self, location: Location, options: StorageOptions) -> None:
         path = path_of(location)
@@ -66,6 +68,8 @@ class SqliteStorage(BlockingStorage):
         return await self._file.open(self._begin, partial(schema.fill, head=self._options.new_head()))
 
     def _begin(self, database: sqlite3.Connection) -> Head:
+        if not searching.has_fts(database):
+            self.capabilities = self.capabilities - {"search"}
         head = schema.read_head(database)
         if self._options.read_only:
             return head
@@ -81,7 +85,28 @@ class SqliteStorage(BlockingStorage):
     def session(self, *, write: bool) -> Iterator[BlockingSession]:
         """Return a context whose session sees one committed state; with `write` nobody else commits meanwhile."""
         with self._file.writing() if write else self._file.reading() as database:
-            yield SqliteSession(database)
+            yield SqliteSession(database, self._searching(write))
+
+    def _searching(self, write: bool) -> Searching:
+        if "search" not in self.capabilities:
+            return "scan"
+        if self._options.read_only:
+            return "index"
+        return "now" if write else "later"
+
+    async def read(self, program: Program[T]) -> T:
+        """Run a program on one committed state, in one hop; more where it searches and the index of words is behind."""
+        try:
+            return await super().read(program)
+        except searching.SearchBehind:
+            while not await self._file.transact(_advance, write=True):
+                pass
+
+        def work() -> T:
+            with self.session(write=True) as session:
+                return run_program(program, session)
+
+        return await self.run(work, write=True)
 
     async def run(self, function: Callable[[], T], *, write: bool) -> T:
         """Run a function on the thread of a connection, in one hop."""
@@ -131,6 +156,10 @@ class _GraphFile(Database):
 
     def after_last_checkpoint(self, database: sqlite3.Connection) -> None:
         power.clear(database)
+
+
+def _advance(database: sqlite3.Connection) -> bool:
+    return searching.advance(database, SqliteSession(database))
 
 
 def _check_graph(location: Location) -> None:

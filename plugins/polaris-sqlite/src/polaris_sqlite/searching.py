@@ -1,0 +1,164 @@
+"""Text search by FTS5, over an index of words that is brought up to date when somebody searches.
+
+A commit does not touch the index: it would make each single write dearer by a fifth, also where nobody ever searches. The
+index says up to which change it stands, for which epoch and which chosen attributes. A search that finds it behind is run
+again by the writer, which first catches up, a piece of the feed at a time, so a search never sees another state than the
+rest of its program. What cannot be caught up with, a feed that was trimmed or replaced, is indexed anew.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import orjson
+
+from polaris_core.abc import WEIGHTS, Found, TextHits, run_program, searched_paths, texts_of
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterable, Sequence
+
+    from polaris_core.abc import Head, NodeRecord, Phrase, TextQuery
+    from polaris_sqlite.session import SqliteSession
+
+__all__ = ["SearchBehind", "advance", "has_fts", "search"]
+
+PIECE = 5_000
+"""How many nodes are indexed in one transaction, so that other writers come between."""
+
+_FEW = 1_000
+_RANK = f"bm25({', '.join(str(weight) for weight in WEIGHTS)})"
+_TABLES = (
+    "DROP TABLE IF EXISTS search",
+    "DROP TABLE IF EXISTS search_state",
+    """CREATE VIRTUAL TABLE search USING fts5(name, observations, attributes,
+        tokenize = "unicode61 remove_diacritics 2")""",
+    "INSERT INTO search (search, rank) VALUES ('rank', :rank)",
+    """CREATE TABLE search_state (
+        only INTEGER PRIMARY KEY CHECK (only = 1), epoch TEXT NOT NULL, attributes TEXT NOT NULL, seq INTEGER NOT NULL,
+        after INTEGER NOT NULL, upto INTEGER NOT NULL
+    ) STRICT""",
+)
+_NODES_SINCE = """
+    SELECT seq, kind, id, body FROM changes WHERE seq > :seq AND seq <= :upto
+    AND (kind GLOB 'node.*' OR kind = 'graph.imported') ORDER BY seq LIMIT :limit
+"""
+_HITS = """
+    SELECT rowid, -rank, snippet(search, -1, '[', ']', '…', 16) FROM search
+    WHERE search MATCH :match ORDER BY rank LIMIT :limit
+"""
+_HITS_OF_TYPE = """
+    SELECT search.rowid, -rank, snippet(search, -1, '[', ']', '…', 16) FROM search CROSS JOIN nodes ON nodes.id = search.rowid
+    WHERE search MATCH :match AND nodes.type = :type ORDER BY rank LIMIT :limit
+"""
+
+
+class SearchBehind(BaseException):
+    """The index is behind the state a program reads: catch up, and run the program again."""
+
+
+class _State(NamedTuple):
+    """Where the index stands: at change `seq`, the nodes with ids above `after` and up to `upto` not counted in."""
+
+    epoch: str
+    attributes: str
+    seq: int
+    after: int
+    upto: int
+
+
+def has_fts(database: sqlite3.Connection) -> bool:
+    """Return whether this SQLite has FTS5."""
+    return bool(database.execute("SELECT count(*) FROM pragma_module_list WHERE name = 'fts5'").fetchone()[0])
+
+
+def search(database: sqlite3.Connection, session: SqliteSession, query: TextQuery) -> TextHits | None:
+    """Answer from the index where it stands at the session's state, else return None."""
+    head = session.head()
+    if not _stands_at(database, head, _attributes(session)):
+        return None
+    parameters = {"match": _match(query.phrases), "type": query.type, "limit": query.limit}
+    rows = database.execute(_HITS if query.type is None else _HITS_OF_TYPE, parameters).fetchall()
+    records = session.nodes([row[0] for row in rows])
+    hits = zip(records, rows, strict=True)
+    return TextHits([Found(record, score, snippet) for record, (_, score, snippet) in hits if record is not None])
+
+
+def _match(phrases: Sequence[Phrase]) -> str:
+    """Return phrases in the language of FTS5. Their words are letters and digits, so the quotes cannot be left."""
+    return " AND ".join(f'"{" ".join(phrase.words)}"{" *" if phrase.prefix else ""}' for phrase in phrases)
+
+
+def _attributes(session: SqliteSession) -> str:
+    return orjson.dumps(run_program(searched_paths, session)).decode()
+
+
+def _state(database: sqlite3.Connection) -> _State | None:
+    if database.execute("SELECT 1 FROM sqlite_schema WHERE name = 'search_state'").fetchone() is None:
+        return None
+    row = database.execute("SELECT epoch, attributes, seq, after, upto FROM search_state").fetchone()
+    return None if row is None else _State._make(row)
+
+
+def _stands_at(database: sqlite3.Connection, head: Head, attributes: str) -> bool:
+    state = _state(database)
+    if state is None or (state.epoch, state.attributes) != (head.epoch, attributes) or state.after < state.upto:
+        return False
+    if head.seq - state.seq > _FEW or state.seq < head.floor:
+        return False
+    parameters = {"seq": state.seq, "upto": head.seq, "limit": 1}
+    return state.seq == head.seq or not database.execute(_NODES_SINCE, parameters).fetchall()
+
+
+# --- catching up ------------------------------------------------------------------------------------------------------
+
+
+def advance(database: sqlite3.Connection, session: SqliteSession) -> bool:
+    """Index some nodes, inside a transaction that writes; return whether the index now stands at the session's state."""
+    head, attributes = session.head(), _attributes(session)
+    state = _state(database)
+    if state is None or (state.epoch, state.attributes) != (head.epoch, attributes) or state.seq < head.floor:
+        for statement in _TABLES:
+            database.execute(statement, {"rank": _RANK})
+        state = _State(head.epoch, attributes, head.seq, 0, head.next_id)
+        database.execute("INSERT INTO search_state VALUES (1, ?, ?, ?, ?, ?)", state)
+    if state.after < state.upto:
+        state = _advance_range(database, session, state)
+    elif state.seq < head.seq:
+        state = _advance_feed(database, session, state, head.seq)
+    database.execute("UPDATE search_state SET seq = :seq, after = :after, upto = :upto", state._asdict())
+    return state.seq == head.seq and state.after >= state.upto
+
+
+def _advance_range(database: sqlite3.Connection, session: SqliteSession, state: _State) -> _State:
+    """Index nodes that came in numbers: all there were at first, or those of a load."""
+    records = session.scan("node", state.after, PIECE)
+    _index(database, state, [record for record in records if record.id <= state.upto])
+    ended = len(records) < PIECE or records[-1].id >= state.upto
+    return state._replace(after=state.upto if ended else records[-1].id)
+
+
+def _advance_feed(database: sqlite3.Connection, session: SqliteSession, state: _State, seq: int) -> _State:
+    """Index the nodes that the feed tells of."""
+    ids: dict[int, None] = {}
+    changes = database.execute(_NODES_SINCE, {"seq": state.seq, "upto": seq, "limit": PIECE}).fetchall()
+    state = state._replace(seq=changes[-1][0] if len(changes) == PIECE else seq)
+    for number, kind, id, body in changes:
+        if kind == "graph.imported":
+            imported = orjson.loads(body)
+            state = state._replace(seq=number, after=imported["first_id"] - 1, upto=imported["last_id"])
+            break
+        ids[id] = None
+    records = session.nodes(list(ids))
+    gone = [(id,) for id, record in zip(ids, records, strict=True) if record is None]
+    database.executemany("DELETE FROM search WHERE rowid = ?", gone)
+    _index(database, state, [record for record in records if record is not None])
+    return state
+
+
+def _index(database: sqlite3.Connection, state: _State, records: Iterable[NodeRecord]) -> None:
+    paths = [tuple(path) for path in orjson.loads(state.attributes)]
+    rows: list[tuple[Any, ...]] = [(record.id, *texts_of(record, paths)) for record in records]
+    database.executemany(
+        "INSERT OR REPLACE INTO search (rowid, name, observations, attributes) VALUES (?, ?, ?, ?)", rows
+    )
