@@ -127,9 +127,8 @@ async def main() -> None:
         sys.stdout.write(json.dumps(figures, indent=2) + "\n")
         return
     for name, figure in figures.items():
-        sys.stdout.write(
-            f"{name:22} {figure:12,.2f}\n" if "ratio" in name or figure < 60 else f"{name:22} {figure:9,.0f}/s\n"
-        )
+        unit = "/s" if name.startswith(("raw", "polaris")) else " s" if name in ("index", "write") else ""
+        sys.stdout.write(f"{name:22} {figure:12,.2f}{unit}\n")
 
 
 if __name__ == "__main__":
