@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import orjson
 
 from polaris_core.abc import WEIGHTS, Found, TextHits, run_program, searched_paths, texts_of
+from polaris_sqlite.integrity import read
 
 if TYPE_CHECKING:
     import sqlite3
@@ -78,7 +79,7 @@ def search(database: sqlite3.Connection, session: SqliteSession, query: TextQuer
     if not _stands_at(database, head, _attributes(session)):
         return None
     parameters = {"match": _match(query.phrases), "type": query.type, "limit": query.limit}
-    rows = database.execute(_HITS if query.type is None else _HITS_OF_TYPE, parameters).fetchall()
+    rows = read(database, _HITS if query.type is None else _HITS_OF_TYPE, parameters)
     records = session.nodes([row[0] for row in rows])
     hits = zip(records, rows, strict=True)
     return TextHits([Found(record, score, snippet) for record, (_, score, snippet) in hits if record is not None])
@@ -94,10 +95,10 @@ def _attributes(session: SqliteSession) -> str:
 
 
 def _state(database: sqlite3.Connection) -> _State | None:
-    if database.execute("SELECT 1 FROM sqlite_schema WHERE name = 'search_state'").fetchone() is None:
+    if not read(database, "SELECT 1 FROM sqlite_schema WHERE name = 'search_state'"):
         return None
-    row = database.execute("SELECT epoch, attributes, seq, after, upto FROM search_state").fetchone()
-    return None if row is None else _State._make(row)
+    rows = read(database, "SELECT epoch, attributes, seq, after, upto FROM search_state")
+    return _State._make(rows[0]) if rows else None
 
 
 def _stands_at(database: sqlite3.Connection, head: Head, attributes: str) -> bool:
@@ -107,7 +108,7 @@ def _stands_at(database: sqlite3.Connection, head: Head, attributes: str) -> boo
     if head.seq - state.seq > _FEW or state.seq < head.floor:
         return False
     parameters = {"seq": state.seq, "upto": head.seq, "limit": 1}
-    return state.seq == head.seq or not database.execute(_NODES_SINCE, parameters).fetchall()
+    return state.seq == head.seq or not read(database, _NODES_SINCE, parameters)
 
 
 # --- catching up ------------------------------------------------------------------------------------------------------
@@ -141,7 +142,7 @@ def _advance_range(database: sqlite3.Connection, session: SqliteSession, state: 
 def _advance_feed(database: sqlite3.Connection, session: SqliteSession, state: _State, seq: int) -> _State:
     """Index the nodes that the feed tells of."""
     ids: dict[int, None] = {}
-    changes = database.execute(_NODES_SINCE, {"seq": state.seq, "upto": seq, "limit": PIECE}).fetchall()
+    changes = read(database, _NODES_SINCE, {"seq": state.seq, "upto": seq, "limit": PIECE})
     state = state._replace(seq=changes[-1][0] if len(changes) == PIECE else seq)
     for number, kind, id, body in changes:
         if kind == "graph.imported":
