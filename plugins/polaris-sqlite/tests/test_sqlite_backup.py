@@ -25,7 +25,7 @@ from polaris_core import (
     StoreUnavailableError,
     open_graph,
 )
-from polaris_core.abc import Backup, Head, Location, Session, StorageOptions, Verify
+from polaris_core.abc import Head, Location, Session, StorageOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -67,13 +67,6 @@ async def everything(store: SqliteStorage) -> Any:
 
 async def names(store: SqliteStorage) -> Any:
     return [node.name for node in (await everything(store))[1]]
-
-
-def test_a_store_claims_what_it_offers(storage: Make) -> None:
-    store = storage()
-    assert store.capabilities >= {"backup", "verify"}
-    assert isinstance(store, Backup)
-    assert isinstance(store, Verify)
 
 
 def test_a_backup_holds_one_committed_state_with_its_history_and_is_a_store(

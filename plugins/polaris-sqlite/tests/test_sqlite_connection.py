@@ -191,34 +191,6 @@ def test_a_store_is_one_hop_a_commit_and_one_a_read(storage: Make, put: Put, mon
     assert asyncio.run(main()) == (1, 1)
 
 
-def test_a_commit_that_is_cancelled_at_any_point_happens_whole_or_not_at_all(storage: Make, put: Put) -> None:
-    async def main() -> Any:
-        store = storage()
-        await store.open()
-        for turns in range(80):
-            mutations = (CreateNode(f"{turns}a"), CreateNode(f"{turns}b"))
-            task = asyncio.ensure_future(put(store, *mutations))
-            for _ in range(turns % 8):
-                await asyncio.sleep(0)
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
-
-        async def program(seen: Session) -> Any:
-            return set(await seen.keys("node", "", 1000)), await seen.head(), await seen.changes(0, 1000, None)
-
-        await put(store, CreateNode("last"))
-        found = await store.read(program)
-        await store.close()
-        return found
-
-    names, head, changes = asyncio.run(main())
-    for turns in range(80):
-        assert (f"{turns}a" in names) == (f"{turns}b" in names)
-    assert "last" in names
-    assert [change.seq for change in changes] == list(range(1, head.seq + 1))
-    assert len(changes) == len(names)
-
-
 def test_a_store_whose_loop_ended_mid_request_leaves_the_next_one_alone_and_the_process_exits(processes: Any) -> None:
     printed = processes.run("""
         async def first():

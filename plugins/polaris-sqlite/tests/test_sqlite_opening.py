@@ -229,29 +229,3 @@ def test_a_closed_store_refuses_calls_and_may_be_closed_again(storage: Make) -> 
             await store.commit(writing(Batch((CreateNode("a"),))))
 
     asyncio.run(main())
-
-
-@pytest.mark.parametrize("turns", range(0, 24, 2))
-def test_opening_that_is_cancelled_leaves_a_store_that_can_be_opened(storage: Make, turns: Any) -> None:
-    async def main() -> Any:
-        store = storage()
-        task = asyncio.ensure_future(store.open())
-        for _ in range(turns):
-            await asyncio.sleep(0)
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-        if not task.cancelled():
-            await store.close()
-        again = storage()
-        await again.open()
-        await again.close()
-
-    asyncio.run(main())
-
-
-def test_a_store_opened_and_closed_often_keeps_no_descriptors(storage: Make) -> None:
-    descriptors, own = [], Path("/proc/self/fd")
-    for _ in range(30):
-        opening(storage())
-        descriptors.append(len(list(own.iterdir())) if own.is_dir() else 0)
-    assert max(descriptors[5:]) <= descriptors[4]

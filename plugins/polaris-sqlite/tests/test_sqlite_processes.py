@@ -97,37 +97,6 @@ def test_what_several_processes_commit_at_once_is_all_kept(
     assert intact(path)
 
 
-def test_many_processes_may_open_a_store_that_none_of_them_finds(processes: Any, storage: Make) -> None:
-    started = [processes.start(WRITER, "1", "1", str(mine)) for mine in range(4)]
-    for process in started:
-        process.stdin.write("go\n")
-        process.stdin.flush()
-    for process in started:
-        assert processes.finish(process) == "ready\n"
-    assert sorted(look(storage)[1]) == [f"{mine}-0-0" for mine in range(4)]
-
-
-def test_two_stores_of_one_file_in_one_process_both_commit_and_see_each_other(storage: Make, put: Put) -> None:
-    async def main() -> Any:
-        stores = [storage(), storage()]
-        for store in stores:
-            await store.open()
-        stamps = {stores[0].stamp()}
-        for turn in range(20):
-            await asyncio.gather(*(put(store, CreateNode(f"{turn}{place}")) for place, store in enumerate(stores)))
-            assert stores[0].stamp() == stores[1].stamp()
-            stamps.add(stores[0].stamp())
-        assert await state(stores[0]) == await state(stores[1])
-        await stores[0].close()
-        await put(stores[1], CreateNode("after"))
-        found = await state(stores[1])
-        await stores[1].close()
-        return len(stamps), found
-
-    stamps, (head, names, _) = asyncio.run(main())
-    assert (stamps, head.seq, len(names)) == (21, 41, 41)
-
-
 def test_the_stamp_moves_in_every_process_before_a_commit_returns_and_only_then(
     processes: Any, storage: Make, put: Put
 ) -> None:

@@ -98,6 +98,25 @@ class GraphLaws(Subject):
 
         self.run(law)
 
+    def test_a_cached_read_in_another_process_never_shows_what_was_replaced(self) -> None:
+        self.needs_sharing()
+        self.needs_companions()
+
+        async def law() -> None:
+            place = self.place()
+            async with _graph(place) as graph:
+                with place.companion() as other:
+                    assert other.answer() == "open"
+                    for number in range(0, 60, 2):
+                        await graph.upsert_node("a", attributes={"value": number})
+                        assert other.ask("get", "a") == number
+                        other.ask("set", "a", number + 1)
+                        assert (await graph.get_node("a")).attributes == {"value": number + 1}
+                        assert other.ask("get", "a") == number + 1
+                    other.close()
+
+        self.run(law)
+
     def test_transactions_that_count_at_one_time_count_all(self) -> None:
         async def law() -> None:
             async with _graph(self.place()) as graph:
