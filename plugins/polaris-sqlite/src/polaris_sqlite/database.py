@@ -26,7 +26,7 @@ from polaris_core.abc import FileLock, StorageOptions
 from polaris_sqlite.connection import Connection
 from polaris_sqlite.database_file import DatabaseFile
 from polaris_sqlite.failures import code_of, failures_of, of_sqlite
-from polaris_sqlite.wal_index import WalIndex
+from polaris_sqlite.wal_index import WalIndex, release_unlinked
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -157,6 +157,7 @@ class Database:
         if writer is not None:
             await writer.run(self._finish)
             await writer.close()
+        release_unlinked()
         self._lock.close()
 
     def _finish(self, database: sqlite3.Connection) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 from threading import Lock
 from typing import NamedTuple, TypeAlias
 
-__all__ = ["WalIndex", "is_mapped"]
+__all__ = ["WalIndex", "is_mapped", "release_unlinked"]
 
 _SIZE = 32_768  # SQLite makes the file in regions of this many bytes
 _CHANGE = struct.Struct("=Q24xQ")  # at 8: the change counter and how the file is laid out; at 40: the header's checksum
@@ -83,8 +83,8 @@ def is_mapped(path: str) -> bool:
 
 
 def _share(path: str, user: object) -> tuple[_File, mmap.mmap]:
+    release_unlinked()
     with _guard:
-        _release_unlinked()
         found = Path(path).stat()
         mapping = _mappings.get((found.st_dev, found.st_ino))
         if mapping is None:
@@ -103,9 +103,11 @@ def _map(path: str) -> _Mapping:
     return _mappings.setdefault((opened.st_dev, opened.st_ino), mapping)
 
 
-def _release_unlinked() -> None:
-    for file, mapping in list(_mappings.items()):
-        if not mapping.users and os.fstat(mapping.descriptor).st_nlink == 0:
-            del _mappings[file]
-            mapping.memory.close()
-            os.close(mapping.descriptor)
+def release_unlinked() -> None:
+    """Close what is mapped of files that nobody has open any more: until then their disk cannot be unmounted."""
+    with _guard:
+        for file, mapping in list(_mappings.items()):
+            if not mapping.users and os.fstat(mapping.descriptor).st_nlink == 0:
+                del _mappings[file]
+                mapping.memory.close()
+                os.close(mapping.descriptor)
