@@ -13,12 +13,14 @@ import sqlite3
 import threading
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, nullcontext, suppress
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from polaris_core import (
     OutcomeUnknownError,
     StorageError,
     StoreClosedError,
+    StoreDamagedError,
     StoreFormatError,
     StoreReadOnlyError,
 )
@@ -26,6 +28,7 @@ from polaris_core.abc import FileLock, StorageOptions
 from polaris_sqlite.connection import Connection
 from polaris_sqlite.database_file import DatabaseFile
 from polaris_sqlite.failures import code_of, failures_of, of_sqlite
+from polaris_sqlite.lost_frames import has_lost_frames, remember, remind
 from polaris_sqlite.wal_index import WalIndex, release_unlinked
 
 if TYPE_CHECKING:
@@ -111,6 +114,7 @@ class Database:
         with failures_of(self.location):
             self._file.check()
             with self._exclusive():
+                self._check_log()
                 database = self._file.connect(write=not self.options.read_only)
                 try:
                     self._file.prepare(database, fill)
@@ -126,6 +130,33 @@ class Database:
                     database.close()
                     raise
                 return database
+
+    def _check_log(self) -> None:
+        """Raise `StoreDamagedError` if commits are gone from the log that a crash left, and leave it as it is."""
+        path = self._file.path
+        log = Path(f"{path}-wal")
+        if not Path(path).exists() or not log.exists() or not log.stat().st_size:
+            return
+        before = remember(path)
+        reader = self._file.connect(write=False)  # one that cannot write never copies a log back or deletes it
+        try:
+            reader.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+            now = remember(path)
+            if not has_lost_frames(path, before, now.frames if now else 0):
+                return
+            with suppress(sqlite3.Error):  # what would tell is lost too
+                if self.may_have_lost(reader):
+                    return
+        finally:
+            reader.close()
+        if before is not None:
+            remind(path, before)
+        raise StoreDamagedError(
+            f"{log} is damaged: commits that were acknowledged cannot be read from it; restore a backup, or delete"
+            f" {path}-shm to go on with what stands before the damage and lose the rest",
+            location=self.location,
+            where=str(log),
+        )
 
     def _exclusive(self) -> AbstractContextManager[object]:
         if not self.options.read_only:
@@ -171,6 +202,10 @@ class Database:
             return
 
     # --- what a kind of file may add ------------------------------------------------------------------------------
+
+    def may_have_lost(self, database: sqlite3.Connection) -> bool:  # noqa: ARG002 - the base keeps no account
+        """Return whether acknowledged commits may be missing without anything being damaged."""
+        return True
 
     def before_write(self, database: sqlite3.Connection) -> None:
         """Do what must happen before every transaction that writes, under the lock."""

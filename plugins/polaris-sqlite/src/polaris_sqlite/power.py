@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable
 
-__all__ = ["boot", "clear", "mark", "renew_after_loss"]
+__all__ = ["boot", "clear", "mark", "may_have_lost", "renew_after_loss"]
 
 
 def boot() -> str:
@@ -27,9 +27,14 @@ def boot() -> str:
         return "unknown"
 
 
+def may_have_lost(database: sqlite3.Connection, now: str) -> bool:
+    """Return whether commits of another boot were acknowledged that may not have been on disk at its end."""
+    return _marked(database) not in (None, now)
+
+
 def renew_after_loss(database: sqlite3.Connection, now: str, unique: Callable[[], str]) -> None:
     """Begin a new epoch if commits may have been lost, inside a transaction."""
-    if _marked(database) not in (None, now):
+    if may_have_lost(database, now):
         schema.write_head(database, schema.read_head(database)._replace(epoch=unique()))
         database.execute("UPDATE head SET unsynced = NULL")
 

@@ -150,6 +150,9 @@ class _GraphFile(Database):
 
     boot = ""
 
+    def may_have_lost(self, database: sqlite3.Connection) -> bool:
+        return power.may_have_lost(database, power.boot())
+
     def before_write(self, database: sqlite3.Connection) -> None:
         if self.options.durability == "process":
             power.mark(database, self.boot)

@@ -17,7 +17,7 @@ from pathlib import Path
 from threading import Lock
 from typing import NamedTuple, TypeAlias
 
-__all__ = ["WalIndex", "is_mapped", "release_unlinked"]
+__all__ = ["WalIndex", "header_of", "is_mapped", "release_unlinked"]
 
 _SIZE = 32_768  # SQLite makes the file in regions of this many bytes
 _CHANGE = struct.Struct("=Q24xQ")  # at 8: the change counter and how the file is laid out; at 40: the header's checksum
@@ -80,6 +80,19 @@ def is_mapped(path: str) -> bool:
     with _guard:
         mapping = _mappings.get((found.st_dev, found.st_ino))
         return mapping is not None and bool(mapping.users)
+
+
+def header_of(path: str) -> bytes | None:
+    """Return the first 136 bytes of a database's wal-index, whoever has it open or had; None where there is none."""
+    user = object()
+    try:
+        file, _ = _share(f"{path}-shm", user)
+    except (OSError, ValueError):
+        return None
+    with _guard:
+        mapping = _mappings[file]
+        mapping.users.discard(user)
+        return os.pread(mapping.descriptor, 136, 0)  # not from memory, which SQLite takes away while it makes it anew
 
 
 def _share(path: str, user: object) -> tuple[_File, mmap.mmap]:

@@ -15,7 +15,6 @@ from pathlib import Path
 from random import Random
 from typing import NamedTuple, TypeAlias
 
-from ordeal.backends import VOLATILE
 from ordeal.interposer import Event, Kind
 
 __all__ = ["Cut", "Disk", "Tree", "cuts", "put_down", "remains"]
@@ -174,7 +173,7 @@ class Disk:
                 if isinstance(node, Directory):
                     found[prefix + name] = None
                     walk(node, f"{prefix}{name}/")
-                elif not name.endswith(VOLATILE):
+                else:
                     found[prefix + name] = _applied(node.certain, written(node))
 
         walk(self.top, "")

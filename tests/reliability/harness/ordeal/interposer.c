@@ -306,12 +306,12 @@ static void *map_in_turn(void *at, size_t size, int protection, int flags, int f
     int failure = watched ? strike(MAP) : 0;
     if (failure > 0) return errno = failure, MAP_FAILED;
     void *mapped = (void *)syscall(SYS_mmap, at, size, protection, flags, fd, offset);
-    /* A small file that is mapped for writing holds what its processes share. SQLite's is 32 KiB and thrown away by a crash. */
-    if (watched && mapped != MAP_FAILED && (protection & PROT_WRITE) && size <= MAPPED_BYTES)
+    /* A file that is mapped for writing holds what its processes share; of a large one its beginning says the most. */
+    if (watched && mapped != MAP_FAILED && (protection & PROT_WRITE) && offset == 0)
         for (int i = 0; i < MAPPINGS; i++)
             if (!mappings[i].at) {
-                mappings[i].inode = found.st_ino, mappings[i].size = size, mappings[i].at = mapped;
-                memcpy(mappings[i].seen, mapped, size);
+                mappings[i].inode = found.st_ino, mappings[i].size = size < MAPPED_BYTES ? size : MAPPED_BYTES, mappings[i].at = mapped;
+                memcpy(mappings[i].seen, mapped, mappings[i].size);
                 break;
             }
     return mapped;

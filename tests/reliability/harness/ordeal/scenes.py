@@ -10,9 +10,10 @@ from ordeal.history import STEPS
 from ordeal.interposer import UNBROKEN, Fault
 from ordeal.laboratory import FailedTrialError, Laboratory, Trial
 
-__all__ = ["SCENES", "Scene", "prepare"]
+__all__ = ["LONG", "SCENES", "Scene", "prepare"]
 
 SCENES = ("a whole life", "after a crash")
+LONG = "with a long log"
 _LATE = 10
 
 
@@ -39,14 +40,17 @@ def prepare(laboratory: Laboratory, backend: str, name: str) -> Scene:
     """Return a scene with its store.
 
     `a whole life` makes a store, writes one step or several at a time, with checkpoints among them, and closes it. `after a
-    crash` opens a store whose last process did not close it, writes a little, and closes it.
+    crash` opens a store whose last process did not close it, writes a little, and closes it. `with a long log` the same where
+    everything that was ever written stands in the journal or log.
     """
     if name == "a whole life":
         together = ((0,), (1,), (2, 3), (4,), (5,), (6, 7, 8), (9,), *((number,) for number in range(10, len(STEPS))))
         return Scene(name=name, backend=backend, stage=None, before=(), epoch=None, moves=together)
     stage = laboratory.place()
     before = tuple(range(_LATE))
-    trial = laboratory.run(backend, stage, moves=tuple((number,) for number in before), abandon=True)
+    trial = laboratory.run(
+        backend, stage, moves=tuple((number,) for number in before), abandon=True, patient=name == LONG
+    )
     if trial.status or trial.account.done != set(before):
         raise FailedTrialError(f"the stage is not set: {trial}\n{laboratory.complaints()}")
     (epoch,) = trial.account.epochs

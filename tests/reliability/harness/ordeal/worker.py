@@ -33,7 +33,7 @@ class Task:
 
     `moves` are lists of the numbers of steps: those of one list are written together. With `abandon` the process ends
     without closing the store. With `recover` the store is opened again, in the same process and without faults, and
-    written once more.
+    written once more. `patient` stores make no checkpoints before they are closed.
     """
 
     url: str
@@ -47,6 +47,7 @@ class Task:
     weakness: str = ""
     abandon: bool = False
     recover: bool = False
+    patient: bool = False
 
     def encode(self) -> str:
         """Return the task as a line."""
@@ -145,7 +146,8 @@ class Performance:
 
 def _perform(task: Task, interposer: Interposer | None) -> None:
     signal.alarm(_SECONDS)
-    in_small_steps()
+    if not task.patient:
+        in_small_steps()
     if task.boot:
         boot_again(task.boot)
     if task.weakness:
