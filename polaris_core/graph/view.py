@@ -49,21 +49,24 @@ class View(Committed):
         return self._place
 
     async def _read(self, program: Program[T]) -> T:
-        place = await self.cursor()
-        known, limits = self._past or Past(place.seq), self.limits
+        place, limits = await self.cursor(), self.limits
+        known = self._past or Past(place.seq)
 
-        async def then(session: Session) -> tuple[T, Past]:
+        async def then(session: Session) -> tuple[Past, tuple[T] | None]:
             head = await session.head()
             check_kept(place, head)
             if place.seq == head.seq:
-                return await program(session), known
+                return known, (await program(session),)
             past = await read_on(session, known, limits)
-            return await program(AsOf(session, past)), past
+            return past, (await program(AsOf(session, past)),) if past.upto == head.seq else None
 
-        answer, past = await self._service.read(then)
-        if self._past is None or past.upto > self._past.upto:
-            self._past = past
-        return answer
+        while True:
+            past, answer = await self._service.read(then)
+            if self._past is None or past.upto > self._past.upto:
+                self._past = past
+            if answer is not None:
+                return answer[0]
+            known = past  # which the program sees: the next hop goes on from there
 
 
 async def view_of_now(service: StorageService) -> View:

@@ -37,10 +37,11 @@ _PAGE = 2_000
 R = TypeVar("R", NodeRecord, EdgeRecord)
 
 
-async def read_on(session: Session, past: Past, limits: Limits) -> Past:
+async def read_on(session: Session, past: Past, limits: Limits, most: int = 20_000) -> Past:
     """Return a past as the difference to the state of a session, given it as the difference to that or an earlier state.
 
-    Raises `LimitExceededError` where more has happened since than `past_changes`, or than `past_bytes` can hold.
+    Where more than `most` changes lie between, it comes nearer by so many, so that no hop takes long. Raises
+    `LimitExceededError` where more has happened since than `past_changes`, or than `past_bytes` can hold.
     """
     head = await session.head()
     if head.seq - past.seq > limits.past_changes:
@@ -54,8 +55,9 @@ async def read_on(session: Session, past: Past, limits: Limits) -> Past:
     if past.upto == head.seq:
         return past
     later = past.copy()
-    while later.upto < head.seq:
-        page = await session.changes(later.upto, _PAGE, None)
+    goal = min(head.seq, past.upto + most)
+    while later.upto < goal:
+        page = await session.changes(later.upto, min(_PAGE, goal - later.upto), None)
         if not page:
             raise StoreDamagedError(f"the changes after {later.upto} are missing", where=f"change {later.upto + 1}")
         later.add(page, limits)

@@ -157,6 +157,22 @@ def test_a_past_that_is_read_on_from_commit_to_commit_stays_the_same_past(writte
             past = read
 
 
+def test_a_past_that_is_read_a_little_at_a_time_is_the_same_past() -> None:
+    image = Image(StorageOptions().new_head())
+    for batch in [*START, Batch(RenameNode("a", "d")), Batch(DeleteNode("b", detach=True)), Batch(SetMeta("m", 2))]:
+        store(image, batch)
+
+    async def little_by_little(session: Session) -> tuple[Past, int]:
+        past, hops = Past(3), 0
+        while past.upto < (await session.head()).seq:
+            past, hops = await read_on(session, past, Limits(), most=2), hops + 1
+        return past, hops
+
+    past, hops = run_program(little_by_little, image)
+    assert hops > 1
+    assert as_of(image, 3, everything, past)[0] == as_of(image, 3, everything)[0]
+
+
 def test_the_head_tells_the_time_of_the_change_it_stands_at() -> None:
     image = Image(StorageOptions().new_head())
     store(image, Batch(CreateNode("a")), now=NOW * 2)

@@ -72,7 +72,7 @@ def test_the_check_raises_what_a_server_could_not_start_with(
 def test_the_check_lists_the_tools(serve: Any, capfd: pytest.CaptureFixture[str]) -> None:
     assert serve("memory:", "--check") == 0
     listed = capfd.readouterr().out
-    assert "12 tools" in listed
+    assert "13 tools" in listed
     assert [line.split()[:3] for line in listed.splitlines() if line.startswith("create_edges")] == [
         ["create_edges", "graph", "adds"]
     ]

@@ -227,6 +227,40 @@ def test_the_author_is_whoever_asked(play: Any) -> None:
     play(scenario)
 
 
+def test_the_history_of_a_node_says_what_was_done_to_it_and_by_whom(play: Any) -> None:
+    async def scenario(host: Host) -> None:
+        await host.execute_tool("create_nodes", {"nodes": [{"name": "Note", "observations": ["short"]}]}, author="ann")
+        change = {"name": "Note", "type": "text", "set_attributes": {"pages": 3, "long": "x" * 5_000}}
+        await host.execute_tool("update_node", change, author="bob")
+        await host.execute_tool("update_node", {"name": "Note", "unset_attributes": ["long"]})
+        observed = {"name": "Note", "observations": ["y" * 5_000]}
+        await host.execute_tool("add_observations", {"nodes": [observed]})
+        await host.execute_tool("remove_observations", {"nodes": [{"name": "Note", "observations": ["short"]}]})
+        await host.execute_tool("rename_node", {"name": "Note", "to": "Note G"})
+        await host.execute_tool("delete_nodes", {"names": ["Note G"]})
+        found: list[Any] = []
+        arguments: dict[str, Any] = {"name": "Note", "limit": 3}
+        while True:
+            page = await host.execute_tool("node_history", arguments)
+            found += page["changes"]
+            if "next" not in page:
+                break
+            arguments["cursor"] = page["next"]
+        told = [{key: row[key] for key in row if key not in ("change", "time")} for row in found]
+        assert told[0] == {"what": "deleted", "name": "Note G"}
+        assert told[1] == {"what": "renamed", "name": "Note G", "before": "Note"}
+        assert told[2] == {"what": "updated", "name": "Note", "forgotten": ["short"]}
+        assert told[3]["observed"][0].startswith("yyy")
+        assert len(told[3]["observed"][0]) < 500
+        assert told[4] == {"what": "updated", "name": "Note", "unset": ["long"]}
+        assert sorted(told[5].pop("set_keys")) == ["long", "pages"]
+        assert told[5] == {"what": "updated", "name": "Note", "author": "bob", "type": "text"}
+        assert told[6] == {"what": "created", "name": "Note", "author": "ann"}
+        assert "did you mean 'Ada Lovelace'" in await refusal(host, "node_history", name="Ada Lovelac")
+
+    play(scenario)
+
+
 @pytest.mark.parametrize("if_exists", ["error", "skip"])
 def test_fifty_creates_at_once_are_all_kept(play: Any, if_exists: str) -> None:
     async def scenario(host: Host) -> None:
@@ -532,6 +566,7 @@ def test_every_answer_satisfies_its_output_schema(play: Any) -> None:
         ("find_nodes", {"text": "nothing like it"}),
         ("get_nodes", {"names": ["Ada Lovelace", "ada lovelace"], "details": True}),
         ("neighbors", {"name": "Ada Lovelace"}),
+        ("node_history", {"name": "Ada Lovelace"}),
         ("create_nodes", {"nodes": [{"name": "Ada Lovelace"}, {"name": "x"}], "if_exists": "skip"}),
         ("update_node", {"name": "x", "set_attributes": {"long": "y" * 1_000}}),
         ("rename_node", {"name": "x", "to": "z"}),

@@ -199,6 +199,7 @@ def test_a_read_only_host_hides_and_refuses_what_writes(kit: Any) -> None:
                 "find_nodes",
                 "get_nodes",
                 "neighbors",
+                "node_history",
             }
             answer = await host.handle_operation("create_nodes", {"nodes": [{"name": "Ada"}]})
             assert answer.is_error

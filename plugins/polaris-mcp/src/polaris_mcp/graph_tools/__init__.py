@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from polaris_mcp.graph_tools import edges, finding, nodes, observations, overview, reading
+from polaris_mcp.graph_tools import edges, finding, history, nodes, observations, overview, reading
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -22,6 +22,7 @@ async def open_tools(host: ToolHost) -> AsyncIterator[Sequence[Tool]]:  # noqa: 
         *overview.TOOLS,
         *finding.TOOLS,
         *reading.TOOLS,
+        *history.TOOLS,
         *nodes.TOOLS,
         *observations.TOOLS,
         *edges.TOOLS,

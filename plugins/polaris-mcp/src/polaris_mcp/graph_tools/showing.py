@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from polaris_core import Node, Observation, Page
 
-__all__ = ["brief", "brief_attributes", "fitting", "listed", "observed", "size_of"]
+__all__ = ["brief", "brief_attributes", "cut", "fitting", "listed", "observed", "size_of"]
 
 T = TypeVar("T")
 
@@ -27,7 +27,7 @@ def size_of(value: Any) -> int:
 def brief(node: Node, *, observations: int = 3) -> dict[str, Any]:
     """Return a node in short: its first observations, cut, and its attributes unless they are large."""
     shown: dict[str, Any] = {"name": node.name, "type": node.type, **brief_attributes(node.attributes)}
-    if texts := [_cut(observation.text) for observation in node.observations[:observations]]:
+    if texts := [cut(observation.text) for observation in node.observations[:observations]]:
         shown["observations"] = texts
     if len(node.observations) > observations:
         shown["more_observations"] = len(node.observations) - observations
@@ -45,18 +45,18 @@ def brief_attributes(attributes: Mapping[str, Any]) -> dict[str, Any]:
 
 def observed(observation: Observation, most: int, *, details: bool) -> str | dict[str, Any]:
     """Return an observation's text, cut to so many bytes; with `details` also where it comes from and when."""
-    text = _cut(observation.text, most)
+    text = cut(observation.text, most)
     if not details:
         return text
     shown: dict[str, Any] = {"text": text}
     if observation.source is not None:
-        shown["source"] = _cut(observation.source, _ATTRIBUTES)
+        shown["source"] = cut(observation.source, _ATTRIBUTES)
     if observation.recorded_at is not None:
         shown["recorded_at"] = observation.recorded_at.isoformat()
     return shown
 
 
-def _cut(text: str, most: int = _TEXT) -> str:
+def cut(text: str, most: int = _TEXT) -> str:
     """Return a text, or its beginning and how long it is."""
     if len(text) * 6 <= most or size_of(text) <= most:  # no character takes more than six bytes of JSON
         return text
