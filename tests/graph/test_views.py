@@ -76,6 +76,8 @@ async def everything(graph: Graph | View) -> object:
             [list(await graph.neighbors(node.name)) for node in nodes],
             list(await graph.names()),
             list(await graph.find_nodes(type="person", where={"born": 1815}, text="PROGRAM")),
+            [(hit.node, hit.snippet) for hit in await graph.search("program")],
+            await graph.count_edges(),
             await graph.statistics(),
             str(await graph.cursor()),
             await graph.changes(),

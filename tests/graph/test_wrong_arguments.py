@@ -28,7 +28,7 @@ RIGHT = {
     "attributes": {}, "batch": UpsertNode("a"), "batches": [Batch(UpsertNode("a"))], "commit": 1, "key": "a",
     "keys": [("a", "t", "b")], "kind": "node", "moment": 1, "name": "a", "names": ["a"],
     "path": "x", "paths": ["x"], "source": "a", "target": "b",
-    "to": "c", "type": "t",
+    "text": "a", "to": "c", "type": "t",
 }  # fmt: skip
 OF_FILES = {"backup", "restore", "verify", "load"}
 VERBS = [
