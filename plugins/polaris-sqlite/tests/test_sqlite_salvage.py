@@ -25,7 +25,7 @@ from polaris_core import (
     StoreNotFoundError,
     StoreUnavailableError,
 )
-from polaris_core.abc import Location, SalvageReport, Session, StorageOptions
+from polaris_core.abc import Index, Location, SalvageReport, Session, StorageOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -339,6 +339,21 @@ def test_a_store_of_the_first_layout_is_salvaged_into_one_of_the_last(tmp_path: 
     look(tmp_path / "new.db")
     within(tmp_path / "fresh.db", everything)
     assert schema(tmp_path / "new.db") == schema(tmp_path / "fresh.db")
+
+
+def test_indexes_on_attributes_are_made_anew(filled: Path, tmp_path: Path) -> None:
+    async def main(store: SqliteStorage) -> None:
+        await store.create_index(Index("node", "more"))
+        await store.create_index(Index("edge", "weight"))
+
+    within(filled, main)
+    overwrite(filled, root_of(filled, "indexed_id"))
+    assert salvaged(filled, tmp_path / "new.db").lost == ()
+    look(tmp_path / "new.db")
+    assert within(tmp_path / "new.db", lambda store: store.indexes()) == [
+        Index("node", "more"),
+        Index("edge", "weight"),
+    ]
 
 
 def test_what_cannot_be_salvaged_is_said_and_nothing_is_made(filled: Path, tmp_path: Path) -> None:

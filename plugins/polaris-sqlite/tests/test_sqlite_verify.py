@@ -14,7 +14,7 @@ from polaris_sqlite import SqliteStorage
 from polaris_sqlite.integrity import checksum
 
 from polaris_core import CreateEdge, CreateNode, DeleteNode, Emit, Patch, PatchNode, SetMeta, StorageError
-from polaris_core.abc import Location, Session, StorageOptions, VerifyReport
+from polaris_core.abc import Index, Location, Session, StorageOptions, VerifyReport
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 Make: TypeAlias = "Callable[..., SqliteStorage]"
 Put: TypeAlias = "Callable[..., Coroutine[Any, Any, CommitPlan]]"
 
-FLIPS = int(os.environ.get("POLARIS_TEST_FLIPS", "400"))
+FLIPS = int(os.environ.get("POLARIS_TEST_FLIPS", "150"))
 """How many bits are flipped, one at a time; 0 for every one there is."""
 
 
@@ -190,6 +190,31 @@ def test_an_index_that_differs_from_its_table_is_found(filled: Path, index: str)
     content[content.rindex(b"to", 0, page * size)] ^= 1  # the type of an edge, as walks read it
     filled.write_bytes(content)
     assert any(f"missing from index {index}" in finding.what for finding in verified(filled).findings)
+
+
+@pytest.mark.parametrize(
+    ("statement", "where"),
+    [
+        ("UPDATE indexed SET value = 0.5 WHERE id = 3", "node 3"),
+        ("DELETE FROM indexed WHERE id = 4", "node 4"),
+        ("DELETE FROM indexed WHERE id = 4", "the index on number"),
+        ("INSERT INTO indexed VALUES (1, 3, 77, 777)", "the index on number"),
+        ("INSERT INTO indexed VALUES (9, 3, 77, 777)", "the index on number 9"),
+    ],
+)
+def test_an_index_on_attributes_that_differs_from_the_records_is_found(
+    filled: Path, statement: str, where: str
+) -> None:
+    async def main() -> None:
+        store = at(filled)
+        await store.open()
+        await store.create_index(Index("node", "number"))
+        await store.close()
+
+    asyncio.run(main())
+    assert verified(filled).findings == ()
+    change(filled, statement)
+    assert where in {finding.where for finding in verified(filled).findings}
 
 
 def bits_of_records(path: Path) -> list[tuple[str, int, int]]:

@@ -15,11 +15,11 @@ from polaris_sqlite.integrity import fetch, read
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from polaris_core.abc import CommitPlan
 
-__all__ = ["STATEMENTS", "create", "declared", "drop", "enter_from", "keep_up", "listed"]
+__all__ = ["STATEMENTS", "create", "declared", "drop", "enter_from", "keep_up", "listed", "miscounted", "misplaced"]
 
 STATEMENTS = (
     """CREATE TABLE indexes (
@@ -111,11 +111,46 @@ def _enter_stored(database: sqlite3.Connection, kind: str, fields: dict[Field, i
 
 
 def _enter(database: sqlite3.Connection, fields: dict[Field, int], records: Sequence[Any]) -> None:
+    database.executemany(_ENTER, [*_rows(fields, records)])
+
+
+def _rows(fields: dict[Field, int], records: Sequence[Any]) -> Iterator[dict[str, Any]]:
+    """Yield what stands in the indexes of these fields for each record."""
     readers = [(number, key_reader(field)) for field, number in fields.items()]
-    rows = []
     for record in records:
         facts = Facts(record)
         for number, key in readers:
             rank, value = key(facts)
-            rows.append({"number": number, "rank": rank, "value": value, "id": record.id})
-    database.executemany(_ENTER, rows)
+            yield {"number": number, "rank": rank, "value": value, "id": record.id}
+
+
+def misplaced(database: sqlite3.Connection, kind: str, records: Sequence[Any]) -> list[int]:
+    """Return the ids of records, in the order of which they are given, that an index has under something else."""
+    fields = declared(database)[kind]
+    if not fields or not records:
+        return []
+    between = {"first": records[0].id, "last": records[-1].id}
+    found = {
+        (number, id, rank, type(value), value)
+        for number, id, rank, value in database.execute(
+            "SELECT number, id, rank, value FROM indexed WHERE id BETWEEN :first AND :last", between
+        )
+    }
+    wanted = _rows(fields, records)
+    return [
+        row["id"]
+        for row in wanted
+        if (row["number"], row["id"], row["rank"], type(row["value"]), row["value"]) not in found
+    ]
+
+
+def miscounted(database: sqlite3.Connection) -> list[str]:
+    """Return the paths of indexes that have more or fewer rows than there are records."""
+    counts = dict(database.execute("SELECT number, count(*) FROM indexed GROUP BY number").fetchall())
+    totals = {
+        "node": database.execute("SELECT count(*) FROM nodes").fetchone()[0],
+        "edge": database.execute("SELECT count(*) FROM edges").fetchone()[0],
+    }
+    rows = database.execute("SELECT number, kind, path FROM indexes").fetchall()
+    unlisted = [f"number {number}" for number in counts.keys() - {row[0] for row in rows}]
+    return [path for number, kind, path in rows if counts.get(number, 0) != totals.get(kind)] + unlisted

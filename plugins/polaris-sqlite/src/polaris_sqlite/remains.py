@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 from zlib import crc32
 
-from polaris_core.abc import ChangeRecord, EdgeRecord, Finding, Head, MetaRecord, NodeRecord, Receipt
+from polaris_core.abc import ChangeRecord, EdgeRecord, Finding, Head, Index, MetaRecord, NodeRecord, Receipt
 from polaris_sqlite.integrity import form
 from polaris_sqlite.pages import Cell, Pages, Row
 
@@ -47,6 +47,8 @@ class Remains:
         self.rows = 0
         self.findings: list[tuple[Finding, str]] = []
         """What is lost, each with the table it is lost from, or nothing where that is not known."""
+        self.indexes: list[Index] = []
+        """The indexes on attributes that the damaged store had; they are to be made anew."""
         self._pages = pages
         self._database = database
 
@@ -61,17 +63,26 @@ class Remains:
             owner = owners.get(number)
             if number in free or (known and owner is None):  # what it holds was deleted, or is the rest of a row
                 continue
-            if owner is not None and owner not in _TABLES:
-                continue  # what follows from the rows, and is made anew
-            if self._pages.is_leaf_of_table(number):
+            if owner == "indexes" and self._pages.is_leaf_of_table(number):
+                self._note_indexes(number)
+            if owner is not None and owner not in _TABLES:  # what follows from the rows, and is made anew
+                if not known and self._pages.is_leaf_of_table(number):
+                    self._pages.cells(number)  # for the pages that its rows go on in
+            elif self._pages.is_leaf_of_table(number):
                 self._leaf(number, owner)
-            elif self._pages.kind(number) is None or (number > 1 and not any(self._pages.page(number) or b"")):
+            elif self._pages.kind(number) is None and not self._pages.is_lock(number):
                 strange.append((number, owner))
         for number, owner in strange:
             if owner is not None:
                 self._note(f"page {number}", f"cannot be read, and rows of {owner} are lost with it", owner)
             elif number not in self._pages.overflow:
                 self._note(f"page {number}", "cannot be read, and rows may be lost with it", "")
+
+    def _note_indexes(self, number: int) -> None:
+        for cell in self._pages.cells(number):
+            match cell.row:
+                case (_, "node" | "edge" as kind, str(path)):
+                    self.indexes.append(Index(kind, path))
 
     def _note(self, where: str, what: str, table: str) -> None:
         self.findings.append((Finding(where, what), table))

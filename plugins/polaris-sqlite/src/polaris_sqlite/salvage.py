@@ -19,9 +19,15 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from polaris_core import InvalidLocationError, StoreFormatError, StoreNotFoundError, StoreUnavailableError
+from polaris_core import (
+    InvalidLocationError,
+    StoreFormatError,
+    StoreNotFoundError,
+    StoreUnavailableError,
+    ValidationError,
+)
 from polaris_core.abc import FileLock, Finding, Head, SalvageReport, StorageOptions, flaws_of
-from polaris_sqlite import schema
+from polaris_sqlite import attribute_indexes, schema
 from polaris_sqlite.draft import Draft
 from polaris_sqlite.failures import failures_of
 from polaris_sqlite.integrity import sealed
@@ -80,6 +86,9 @@ def _salvage(damaged: Location, new: Location, options: StorageOptions) -> Salva
             remains.collect()
             report = _Account(remains, database, what, options).settle()
             schema.GRAPH.bring_forward(database)
+            for index in remains.indexes:
+                with suppress(ValidationError):  # its path has no checksum, and may be none any more
+                    attribute_indexes.create(database, index)
             database.execute("COMMIT")
         draft.publish()
     return report

@@ -27,7 +27,7 @@ from polaris_core.abc import (
     VerifyReport,
     flaws_of,
 )
-from polaris_sqlite import schema
+from polaris_sqlite import attribute_indexes, schema
 from polaris_sqlite.database import Database
 from polaris_sqlite.integrity import form
 from polaris_sqlite.layout import Layout
@@ -150,6 +150,7 @@ class Examination:
             self._begun = True
             self._add(_examine_head(database, self._layout, self._location))
             self._add(_examine_file(database))
+            self._add(_examine_indexes(database))
             self.total = _total(database)
             return True
         seen = _examine_part(database, self._waiting.pop())
@@ -231,6 +232,15 @@ def _examine_file(database: sqlite3.Connection) -> list[Finding]:
     return [Finding("the database", str(row[0])) for row in rows if row[0] != "ok"]
 
 
+def _examine_indexes(database: sqlite3.Connection) -> list[Finding]:
+    """Look whether the indexes on attributes have as many rows as they should; which rows is for each part to see."""
+    try:
+        wrong = attribute_indexes.miscounted(database)
+    except sqlite3.Error as error:
+        return [Finding("the indexes", f"they cannot be read: {error}")]
+    return [Finding(f"the index on {path}", "it has rows for other records than there are") for path in wrong]
+
+
 def _examine_part(database: sqlite3.Connection, part: Part) -> Seen:
     """Look at the next rows of a table, inside a transaction of a connection that answers what is no UTF-8 too."""
     table = _TABLES[part.table]
@@ -250,7 +260,9 @@ def _examine_part(database: sqlite3.Connection, part: Part) -> Seen:
         head = schema.read_head(database)
     except (PolarisError, sqlite3.Error, TypeError, ValueError):  # which is found for itself
         head = Head("", "", _FAR, _FAR)
-    findings = list(_of_rows(table, rows, head))
+    records: list[Any] = []
+    findings = list(_of_rows(table, rows, head, records))
+    findings += _out_of_place(database, table.kind, records)
     if part.table == "changes":
         findings += _gaps([row[0] for row in rows], max(part.after, head.floor), head, ended=following is None)
     between = {"after": part.after, "upto": rows[-1][0] if rows else part.after, "floor": head.floor}
@@ -264,7 +276,18 @@ def _examine_part(database: sqlite3.Connection, part: Part) -> Seen:
     return Seen(len(rows), findings, following)
 
 
-def _of_rows(table: _Table, rows: list[tuple[Any, ...]], head: Head) -> Iterator[Finding]:
+def _out_of_place(database: sqlite3.Connection, kind: str, records: list[Any]) -> Iterator[Finding]:
+    if kind in ("node", "edge"):
+        try:
+            wrong = attribute_indexes.misplaced(database, kind, records)
+        except (sqlite3.Error, PolarisError, ValueError, TypeError, KeyError) as error:
+            yield Finding("the indexes", f"they cannot be compared with records: {error}")
+        else:
+            yield from (Finding(f"{kind} {id}", "an index has it under another value") for id in wrong)
+
+
+def _of_rows(table: _Table, rows: list[tuple[Any, ...]], head: Head, sound: list[Any]) -> Iterator[Finding]:
+    """Find what is wrong with each row alone, and collect the records that nothing is wrong with."""
     for _, *columns, checksum in rows:
         row = tuple(columns)
         where = f"{table.kind} {row[0]!r}"
@@ -274,9 +297,13 @@ def _of_rows(table: _Table, rows: list[tuple[Any, ...]], head: Head) -> Iterator
             written = False
         if not written:
             yield Finding(where, "what is stored is not what was written")
-        else:
-            for flaw in flaws_of(table.make(row), head):
-                yield Finding(where, flaw)
+            continue
+        record = table.make(row)
+        flaws = flaws_of(record, head)
+        if not flaws:
+            sound.append(record)
+        for flaw in flaws:
+            yield Finding(where, flaw)
 
 
 def _gaps(found: list[int], after: int, head: Head, *, ended: bool) -> Iterator[Finding]:
