@@ -20,7 +20,7 @@ class Flight:
     def __init__(self) -> None:
         self._loader = get_ident()
         self._answer: Future[Any] = Future()
-        self.wanted = True
+        self.wanted: bool = True
 
     def land(self, value: Any) -> None:
         """Hand the value to all who wait."""

@@ -19,7 +19,7 @@ class LoopThread:
     """An event loop that runs in a daemon thread until it is stopped."""
 
     def __init__(self) -> None:
-        self.loop = asyncio.new_event_loop()
+        self.loop: asyncio.AbstractEventLoop = asyncio.new_event_loop()
         self._process = os.getpid()
         self._thread = threading.Thread(target=self.loop.run_forever, name="polaris-graph", daemon=True)
         self._thread.start()

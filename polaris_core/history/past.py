@@ -33,8 +33,8 @@ class Past:
         self.edges: dict[int, EdgeRecord] = {}
         self.names: dict[int, str] = {}  # of nodes that were renamed or deleted since
         self.meta: dict[str, MetaRecord | None] = {}  # written or deleted since
-        self.fewer_nodes = 0  # than there are after `upto`
-        self.fewer_edges = 0
+        self.fewer_nodes: int = 0  # than there are after `upto`
+        self.fewer_edges: int = 0
         self._updates: dict[int, _Chain] = {}
         self._bytes = 0
 

@@ -79,7 +79,9 @@ class _Settlement:
         self.head = head
         self.micros = max(now, head.time)
         self.left_out: set[int] = set()
-        self.tallies = {kind: dict.fromkeys(("created", "updated", "unchanged", "skipped"), 0) for kind in _KINDS}
+        self.tallies: dict[_Kind, dict[str, int]] = {
+            kind: dict.fromkeys(("created", "updated", "unchanged", "skipped"), 0) for kind in _KINDS
+        }
         for (kind, status), count in intake.repeated.items():
             self.tallies[kind][status] += count
         self.put_nodes: list[NodeRecord] = []

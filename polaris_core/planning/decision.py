@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, NoReturn
 
 from polaris_core.codec import change_body, trusted_provenance
@@ -20,15 +21,15 @@ class Decision:
     def __init__(self, working: Working, micros: int, limits: Limits) -> None:
         self.working = working
         self.micros = micros
-        self.time = from_micros(micros)
+        self.time: datetime = from_micros(micros)
         self.limits = limits
         self.forgotten: int = micros - limits.receipt_seconds * 1_000_000  # receipts before this time count no more
         self.author: str | None = None
-        self.first = 0
-        self.records = 0  # of this batch, as are the bytes
-        self.bytes = 0
-        self.group_records = 0  # of the accepted batches before it
-        self.group_bytes = 0
+        self.first: int = 0
+        self.records: int = 0  # of this batch, as are the bytes
+        self.bytes: int = 0
+        self.group_records: int = 0  # of the accepted batches before it
+        self.group_bytes: int = 0
 
     def _next(self, before: Provenance | None) -> Provenance:
         assert before is not None  # noqa: S101 - what is stored has one

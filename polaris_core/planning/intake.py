@@ -54,10 +54,10 @@ class Intake:
         self.on_dangling = on_dangling
         self.author = author
         self.limits = limits
-        self.bodies = FreshBodies(from_micros(micros), author)
+        self.bodies: FreshBodies = FreshBodies(from_micros(micros), author)
         self._ample = limits.record_bytes // 4  # characters; a body that has no more of them is within the limit
-        self.count = 0
-        self.taken = 0
+        self.count: int = 0
+        self.taken: int = 0
         self.numbers: dict[str, int] = {}
         self.nodes: set[int] = set()
         self.untyped: set[int] = set()

@@ -20,9 +20,9 @@ class Facts:
     __slots__ = ("_body", "record", "source", "target")
 
     def __init__(self, record: NodeRecord | EdgeRecord, source: str = "", target: str = "") -> None:
-        self.record = record
-        self.source = source
-        self.target = target
+        self.record: NodeRecord | EdgeRecord = record
+        self.source: str = source
+        self.target: str = target
         self._body: dict[str, Any] | None = None
 
     @property

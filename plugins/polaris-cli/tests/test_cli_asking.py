@@ -104,9 +104,9 @@ def test_find_lists_edges_and_rows_and_counts(run: Any, graph: BlockingGraph) ->
         {"name": "Charles Babbage", "born": 1791},
         {"name": "Ada Lovelace", "born": 1815},
     ]
-    lines = [line.split() for line in run("find", "--select", "born", "--select", "type", *STORE).out.split("\n")]
-    assert lines[0] == ["born", "type"]
-    assert lines[2:5] == [["1815", "person"], ["1791", "person"], ["text"]]
+    cells = [line.split() for line in run("find", "--select", "born", "--select", "type", *STORE).out.split("\n")]
+    assert cells[0] == ["born", "type"]
+    assert cells[2:5] == [["1815", "person"], ["1791", "person"], ["text"]]
     edges = run("find", "--edges", "--select", "type", "--limit", "1", *STORE, "--json").data
     assert (edges["rows"], edges["next"] is None) == ([{"type": "wrote"}], False)
     assert run("find", "--count", "--type", "person", *STORE).out == "2\n"

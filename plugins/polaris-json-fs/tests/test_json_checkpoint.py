@@ -185,11 +185,11 @@ def test_files_written_while_commits_go_on_are_those_of_the_moment_it_began(befo
         return [Batch(mutation, key=f"{name} {at}") for at, mutation in enumerate(mutations)]
 
     async def scenario(root):
-        service = StorageService(
-            storage=JsonStorage(Location(scheme="json", path=str(root / "kg")), StorageOptions(durability="process"))
-        )
+        location = Location(scheme="json", path=str(root / "kg"))
+        storage = JsonStorage(location, StorageOptions(durability="process"))
+        service = StorageService(storage=storage)
         await service.initialize()
-        blocking = service.storage._store
+        blocking = storage._store
         await service.apply([Batch((*map(CreateNode, OLD), PutEdge("a", "t", "b"), PutEdge("b", "t", "c")))])
         await asyncio.to_thread(blocking.checkpoint)
         await service.apply(batches(before, "before"))

@@ -84,6 +84,7 @@ def test_a_plan_comes_back_from_its_lines_as_it_was():
     head = Head("store", "epoch")
     plan = CommitPlan(head, head._replace(seq=3), delete_edges=[4], delete_meta=["a\u2028"], renamed=[1, 2])
     again = decode(encode_plan(plan), head)
+    assert isinstance(again, CommitPlan)
     assert again._replace(outcomes=()) == plan._replace(
         delete_nodes=(), put_nodes=[], put_edges=[], put_meta=[], changes=[], receipts=[]
     )
