@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import attrs
 
@@ -37,11 +37,15 @@ Row: TypeAlias = Mapping[str, Any]
 _LINKS = 10_000
 
 
+def answering_itself(session: Session) -> QuerySession | None:
+    """Return a session that has the capability `query` as what it is; None of any other."""
+    return cast("QuerySession", session) if hasattr(session, "select") else None  # isinstance takes as long as a query
+
+
 async def _select(session: Session, query: Query) -> Selected:
     """Let the backend answer where it can, and the core where not."""
-    if isinstance(session, QuerySession):
-        return await session.select(query)
-    return await interpret(session, query)
+    answering = answering_itself(session)
+    return await (interpret(session, query) if answering is None else answering.select(query))
 
 
 def _next(query: Query, selected: Selected) -> str | None:
@@ -111,9 +115,8 @@ class Count(Question[int]):
 
     async def __call__(self, session: Session) -> int:
         """Return the number; raises `LimitExceededError` where too many records would have to be looked at."""
-        if isinstance(session, QuerySession):
-            return await session.count(self.query)
-        return await interpret_count(session, self.query)
+        answering = answering_itself(session)
+        return await (interpret_count(session, self.query) if answering is None else answering.count(self.query))
 
 
 @attrs.frozen
@@ -143,8 +146,8 @@ class Degree(Question[int]):
         (node,) = await session.nodes((self.name,))
         if node is None:
             raise NodeNotFoundError(f"no node {self.name!r}", key=self.name)
-        if isinstance(session, QuerySession):
-            return await session.degree(node.id, self.direction, self.types)
+        if (answering := answering_itself(session)) is not None:
+            return await answering.degree(node.id, self.direction, self.types)
         found = after = 0
         while links := await session.links((node.id,), self.direction, self.types, _LINKS, after):
             found, after = found + len(links), links[-1].id

@@ -31,11 +31,12 @@ class Position(NamedTuple):
 
 
 def _digest(asked: Any) -> str:
-    return hashlib.sha256(orjson.dumps(asked, list, orjson.OPT_SORT_KEYS)).hexdigest()[:16]
+    told = asked if isinstance(asked, bytes) else orjson.dumps(asked, list, orjson.OPT_SORT_KEYS)
+    return hashlib.sha256(told).hexdigest()[:16]
 
 
 def cursor_text(asked: Any, position: Position) -> str:
-    """Return the cursor that continues a question, given as JSON values, after a position."""
+    """Return the cursor that continues a question, given as JSON or as JSON values, after a position."""
     held = orjson.dumps([_digest(asked), position.id, *(position.key or ())])
     return base64.urlsafe_b64encode(held).decode().rstrip("=")
 

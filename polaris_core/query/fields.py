@@ -8,6 +8,7 @@ is called like a part of the record the path is written out: `attributes.name`.
 from __future__ import annotations
 
 import json
+from functools import lru_cache
 from typing import Any, Literal, TypeAlias, cast
 
 import attrs
@@ -86,10 +87,15 @@ def field_of(path: object) -> Field:
     if isinstance(path, Field):
         return path
     if isinstance(path, str):
-        return _field(parse_path(path))
+        return _read(path)
     if isinstance(path, tuple):
         return Field("attributes", path_of(path))
     raise InvalidValueError(f"a path is a text or a tuple of keys, not {type(path).__name__}")
+
+
+@lru_cache(1_024)
+def _read(text: str) -> Field:
+    return _field(parse_path(text))
 
 
 def _field(keys: tuple[str, ...]) -> Field:

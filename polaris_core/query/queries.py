@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from typing import Any, Generic, NamedTuple, TypeVar
 
 import attrs
@@ -61,10 +62,11 @@ class Query:
         if self.order is not None:
             self.order.field.check(self.kind)
 
-    @property
-    def asked(self) -> list[Any]:
-        """What a cursor belongs to, as JSON values: a page of another size goes on where the one before ended."""
-        return [self.kind, filter_form(self.filter), None if self.order is None else str(self.order)]
+    @cached_property
+    def asked(self) -> bytes:
+        """What a cursor belongs to, as JSON: a page of another size goes on where the one before ended."""
+        order = None if self.order is None else str(self.order)
+        return orjson.dumps([self.kind, filter_form(self.filter), order], option=orjson.OPT_SORT_KEYS)
 
     def cursor(self, position: Position) -> str:
         """Return the cursor that goes on after a position."""
@@ -72,7 +74,7 @@ class Query:
 
     def resumed(self, cursor: str | None) -> Query:
         """Return the query for the page after a cursor; one of another query raises `InvalidCursorError`."""
-        if len(orjson.dumps(self.asked)) > MAX_FILTER_BYTES:
+        if len(self.asked) > MAX_FILTER_BYTES:
             raise InvalidValueError(f"a filter has at most {MAX_FILTER_BYTES} bytes as JSON")
         if cursor is None:
             return self

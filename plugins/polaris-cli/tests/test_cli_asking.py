@@ -222,3 +222,22 @@ def test_what_is_piped_has_no_colours_and_no_line_beyond_80_columns(run: Any, gr
         assert "\x1b" not in shown
         assert max(map(len, shown.split("\n"))) <= 80
         assert all(text == text.rstrip() for text in shown.split("\n"))
+
+
+def test_indexes_are_created_listed_and_dropped(run: Any, graph: BlockingGraph) -> None:
+    assert run("index", "list", *STORE).out == "no indexes\n"
+    assert run("index", "create", "born", *STORE, "--json").data == {"indexes": [{"kind": "node", "path": "born"}]}
+    listed = run("index", "create", "in", "--edges", *STORE).out
+    assert [line.split() for line in listed.split("\n")[2:4]] == [["nodes", "born"], ["edges", "in"]]
+    assert run("index", "create", "attributes.born", *STORE).out.startswith("there is one already on attributes.born\n")
+    assert run("find", "--where", '{"born": {"$gte": 1800}}', "--count", *STORE).out == "1\n"
+    run("index", "drop", "born", *STORE)
+    assert run("index", "drop", "born", *STORE).out.startswith("there is none on born\n")
+    assert run("index", "list", *STORE, "--json").data == {"indexes": [{"kind": "edge", "path": "in"}]}
+
+
+@pytest.mark.parametrize("line", [["list", "born"], ["create"], ["create", "name"], ["drop", "a..b"]])
+def test_an_index_that_cannot_be_is_an_error_in_words(run: Any, graph: BlockingGraph, line: list[str]) -> None:
+    outcome = run("index", *line, *STORE)
+    assert (outcome.status, outcome.out) == (1, "")
+    assert "path" in outcome.err

@@ -16,6 +16,7 @@ __all__ = [
     "get",
     "history",
     "import_file",
+    "index",
     "neighbors",
     "repair",
     "restore",
@@ -147,6 +148,13 @@ def history(parser: ArgumentParser) -> None:
 def stats(parser: ArgumentParser) -> None:
     """Add the arguments of `stats`."""
     _at(parser)
+
+
+def index(parser: ArgumentParser) -> None:
+    """Add the arguments of `index`."""
+    parser.add_argument("action", metavar="ACTION", choices=("list", "create", "drop"), help="list, create or drop")
+    parser.add_argument("path", metavar="PATH", nargs="?", help="the path into the attributes, to create or drop")
+    parser.add_argument("--edges", action="store_true", help="an index of edges instead of nodes")
 
 
 def import_file(parser: ArgumentParser) -> None:

@@ -1,4 +1,4 @@
-"""What this distribution offers: twelve commands and a file format. Nothing heavy is imported before one of them runs."""
+"""What this distribution offers: thirteen commands and a file format. Nothing heavy is imported before one of them runs."""
 
 from __future__ import annotations
 
@@ -49,6 +49,12 @@ def _stats(context: CommandContext, options: Namespace) -> int:
     from polaris_cli.asking import stats
 
     return stats(context, options)
+
+
+def _index(context: CommandContext, options: Namespace) -> int:
+    from polaris_cli.indexing import index
+
+    return index(context, options)
 
 
 def _import(context: CommandContext, options: Namespace) -> int:
@@ -131,6 +137,13 @@ def polaris_commands() -> tuple[CommandSpec, ...]:
             sentence="Count the nodes and edges, and how many there are of each type.",
             configure=arguments.stats,
             run=_stats,
+            shows_data=True,
+        ),
+        CommandSpec(
+            name="index",
+            sentence="List, create or drop indexes on what stands at paths into the attributes.",
+            configure=arguments.index,
+            run=_index,
             shows_data=True,
         ),
         CommandSpec(

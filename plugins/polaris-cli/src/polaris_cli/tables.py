@@ -19,10 +19,11 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
-    from polaris_core import Edge, Neighbor, Node, Page, Provenance, Row, Statistics
+    from polaris_core import Edge, Index, Neighbor, Node, Page, Provenance, Row, Statistics
 
 __all__ = [
     "edge_table",
+    "index_table",
     "make_table",
     "more",
     "neighbor_table",
@@ -104,6 +105,16 @@ def row_table(paths: Sequence[str], rows: Page[Row]) -> RenderableType:
     table = make_table(*(printable(path) for path in paths))
     for row in rows:
         table.add_row(*(plain(_value(row[path]) if path in row else "") for path in paths))
+    return table
+
+
+def index_table(indexes: Sequence[Index]) -> RenderableType:
+    """Return indexes, one a row."""
+    if not indexes:
+        return "no indexes"
+    table = make_table("of", "path")
+    for index in indexes:
+        table.add_row(f"{index.kind}s", plain(index.path, "bold"))
     return table
 
 
