@@ -335,7 +335,7 @@ class StoreDamagedError(StoreUnavailableError):
 
 @_error
 class EditConflictError(StoreUnavailableError):
-    """Files were edited by hand while writes were waiting in the journal; `where` is the file and line."""
+    """Files were edited by hand in a way that cannot be taken in as a commit; `where` is the file and line."""
 
     where: str = ""
 

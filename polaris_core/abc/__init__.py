@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         VerifyReport,
     )
     from polaris_core.abc.commands import CommandContext, CommandSpec
+    from polaris_core.abc.deciding import deciding
     from polaris_core.abc.events import Event, EventLog, EventStoreSpec
     from polaris_core.abc.flaws import flaws_of
     from polaris_core.abc.formats import FormatSpec
@@ -106,6 +107,7 @@ _HOMES = {
         "VerifyReport",
     ),
     "polaris_core.abc.commands": ("CommandContext", "CommandSpec"),
+    "polaris_core.abc.deciding": ("deciding",),
     "polaris_core.abc.events": ("Event", "EventLog", "EventStoreSpec"),
     "polaris_core.abc.flaws": ("flaws_of",),
     "polaris_core.abc.formats": ("FormatSpec",),
@@ -250,6 +252,7 @@ __all__ = [
     "VerifyReport",
     "beyond",
     "conjuncts",
+    "deciding",
     "flaws_of",
     "hookimpl",
     "interpret",

@@ -78,6 +78,8 @@ def test_no_name_becomes_the_name_of_a_file(serve, directory, tmp_path):
         "manifest.json",
         "nodes",
         "nodes/000000.jsonl",
+        "written",
+        "written/nodes-000000.jsonl.z",
     ]
 
 

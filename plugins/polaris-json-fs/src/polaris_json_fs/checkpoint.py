@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from polaris_json_fs import written
 from polaris_json_fs.files import make_directory, replace, sync_directory, write_file
-from polaris_json_fs.layout import DIRECTORIES, MANIFEST, NEW, NEXT, journal_generation, journal_name
+from polaris_json_fs.layout import DIRECTORIES, MANIFEST, NEW, NEXT, WRITTEN, journal_generation, journal_name
 from polaris_json_fs.manifest import Entry, Manifest
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ def write(
             if before.files.get(path) != entry:
                 make_directory((directory / path).parent)
                 write_file(directory / (path + NEW), content)
+                written.keep(directory, path, content)
         for parent in sorted(
             {(directory / path).parent for path, entry in entries.items() if before.files.get(path) != entry}
         ):
@@ -90,11 +92,13 @@ def place(directory: Path, location: str) -> Manifest | None:
         new = directory / (path + NEW)
         if new.exists():  # it was written for this one: what an earlier one left was deleted before
             new.replace(directory / path)
+            written.place(directory, path)
         elif known.get(path) == entry:
             continue
         parents.add(new.parent)  # also where whoever renamed it may have died before that was on the disk
     for path in known.keys() - after.files.keys():
         (directory / path).unlink(missing_ok=True)
+        written.drop(directory, path)
         parents.add((directory / path).parent)
     for parent in sorted(parents):
         sync_directory(parent)
@@ -137,7 +141,7 @@ def content(directory: Path, path: str, entry: Entry) -> bytes | None:
 
 def discard(directory: Path) -> None:
     """Delete what was written for a checkpoint that does not count."""
-    for folder in (directory, *(directory / name for name in DIRECTORIES)):
+    for folder in (directory, *(directory / name for name in (*DIRECTORIES, WRITTEN))):
         for path in folder.glob(f"*.json*{NEW}"):
             path.unlink(missing_ok=True)
 

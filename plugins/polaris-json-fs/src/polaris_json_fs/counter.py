@@ -114,3 +114,10 @@ class SharedCounter:
         descriptor, self._descriptor = self._descriptor, -1
         if descriptor >= 0:
             os.close(descriptor)
+
+    def discard(self) -> None:
+        """Close the file and let go of the mapping at once; for a store that was never opened, so that nobody looks."""
+        self.close()
+        self.stamps.release()
+        self._cells.release()
+        self._map.close()

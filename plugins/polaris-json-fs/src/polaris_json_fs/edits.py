@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from itertools import count
+from itertools import count, zip_longest
 from typing import TYPE_CHECKING
 
 import orjson
 
-from polaris_core import EditConflictError
+from polaris_core import EditConflictError, StoreDamagedError
 from polaris_json_fs.lines import (
     change_line,
     edge_line,
@@ -25,7 +25,7 @@ from polaris_json_fs.lines import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["edited"]
+__all__ = ["damaged", "edited", "first_difference"]
 
 
 def _edge_again(line: bytes) -> bytes:
@@ -53,6 +53,23 @@ def _first_strange_line(path: str, data: bytes) -> int | None:
         except (ValueError, KeyError, TypeError):
             return number
     return None
+
+
+def first_difference(path: str, written: bytes, data: bytes) -> str:
+    """Return the file and the number of the first line that is not as it was written."""
+    lines = zip_longest(split_lines(written), split_lines(data))
+    return f"{path}:{next(number for number, (was, now) in enumerate(lines, 1) if was != now)}"
+
+
+def damaged(location: str, path: str, written: bytes, data: bytes) -> StoreDamagedError:
+    """Return the error for a file that differs from what was written though nobody has written to it since."""
+    where = first_difference(path, written, data)
+    return StoreDamagedError(
+        f"{location}: {where} is not as it was written, and nobody has written to the file since; restore it from a backup"
+        f" or from git, or salvage the store",
+        location=location,
+        where=where,
+    )
 
 
 def edited(location: str, path: str, data: bytes | None, *, waiting: bool) -> EditConflictError:

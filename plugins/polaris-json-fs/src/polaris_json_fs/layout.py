@@ -17,10 +17,13 @@ __all__ = [
     "META",
     "NEW",
     "NEXT",
+    "WRITTEN",
+    "block_at",
     "block_of",
     "block_path",
     "journal_generation",
     "journal_name",
+    "written_path",
 ]
 
 MANIFEST: Final = "manifest.json"
@@ -34,16 +37,19 @@ LOCK: Final = "lock"
 CHECKPOINT_LOCK: Final = "checkpoint.lock"
 """Held while a checkpoint is written; who holds both has taken this one first."""
 COUNTER: Final = "committed"
+WRITTEN: Final = "written"
+"""Holds, compressed, what the files of records were written with, so that an edit by hand can be told line by line."""
 IGNORED: Final = ".gitignore"
 DIRECTORIES: Final = ("nodes", "edges", "changes", "receipts")
 BLOCK: Final = 4_096
 """How many consecutive numbers share a file: ids of nodes and of edges, numbers of changes."""
 
 GITIGNORE: Final = f"""\
-# What running processes share, and what a crash may leave.
+# What running processes share, what is kept twice, and what a crash may leave.
 /{LOCK}
 /{CHECKPOINT_LOCK}
 /{COUNTER}
+/{WRITTEN}/
 /{NEXT}
 *{NEW}
 """
@@ -60,6 +66,18 @@ def block_of(number: int) -> int:
 def block_path(directory: str, block: int) -> str:
     """Return the path, relative to the store, of a block's file."""
     return f"{directory}/{block:06d}.jsonl"
+
+
+def block_at(path: str) -> int:
+    """Return the block of a path that `block_path` gave."""
+    return int(path.partition("/")[2].removesuffix(".jsonl"))
+
+
+def written_path(path: str) -> str | None:
+    """Return where the copy of a file of records stands; the feed and receipts have none, since nobody edits what was."""
+    if path.startswith(("changes/", "receipts/")):
+        return None
+    return f"{WRITTEN}/{path.replace('/', '-')}.z"
 
 
 def journal_name(generation: int) -> str:

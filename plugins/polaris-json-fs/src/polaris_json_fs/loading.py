@@ -65,9 +65,13 @@ class Loading:
             if data is None or Entry.of(data) != entry:
                 waiting = (self._directory / journal_name(manifest.generation)).exists()
                 raise edited(self._location, path, data, waiting=waiting)
+        self.accept(manifest, path, data)
+
+    def accept(self, manifest: Manifest, path: str, data: bytes) -> None:
+        """Take in what the manifest says of a file; raises `StoreDamagedError` if it makes no sense."""
         reader = _READERS[path.partition("/")[0]]
         try:
-            self._parts[path] = entry, reader(data)
+            self._parts[path] = manifest.files[path], reader(data)
         except (ValueError, KeyError, TypeError) as error:
             raise StoreDamagedError(
                 f"{self._location}: {path} holds a line that is no record: {error!r}",

@@ -12,11 +12,11 @@ import attrs
 
 from polaris_core import EditConflictError, StoreBusyError, StoreDamagedError, StoreUnavailableError
 from polaris_json_fs import checkpoint
+from polaris_json_fs.editing import EditableStore
 from polaris_json_fs.faults import translated
 from polaris_json_fs.files import make_directory, sync_directory, write_file
 from polaris_json_fs.layout import GITIGNORE, IGNORED
 from polaris_json_fs.manifest import Manifest
-from polaris_json_fs.store import Store
 from polaris_json_fs.verification import verify
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def opened(directory: Path, location: str, options: StorageOptions) -> Maintaine
         raise
 
 
-class MaintainedStore(Store):
+class MaintainedStore(EditableStore):
     """A store with all that can be done to it."""
 
     def verify(self, progress: Progress | None) -> VerifyReport:

@@ -11,7 +11,7 @@ import orjson
 
 from polaris_core import StoreDamagedError, StoreFormatError
 from polaris_core.abc import FORMAT, Head
-from polaris_json_fs.layout import MANIFEST
+from polaris_json_fs.layout import MANIFEST, block_at
 
 __all__ = ["DIRECTORY_FORMAT", "Entry", "Manifest"]
 
@@ -113,7 +113,7 @@ class Manifest:
     def blocks(self, directory: str) -> dict[int, Entry]:
         """Return the files of a directory by their block, in order."""
         prefix = f"{directory}/"
-        found = {int(path[len(prefix) : -6]): entry for path, entry in self.files.items() if path.startswith(prefix)}
+        found = {block_at(path): entry for path, entry in self.files.items() if path.startswith(prefix)}
         return dict(sorted(found.items()))
 
 

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from polaris_core.abc import CommitPlan, Image
 from polaris_json_fs.frozen import Frozen
-from polaris_json_fs.layout import BLOCK, block_of
+from polaris_json_fs.layout import BLOCK, block_at, block_of
 from polaris_json_fs.stale import Stale
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from polaris_core.abc import ChangeRecord, EdgeRecord, Head, MetaRecord, NodeRecord, Receipt
     from polaris_json_fs.history import History
@@ -72,6 +72,16 @@ class Records(Image):
         table: Table[Any] = self._tables.nodes if kind == "node" else self._tables.edges
         ids = order[bisect_left(order, block * BLOCK) : bisect_left(order, (block + 1) * BLOCK)]
         return {id: table.line(id) or table[id] for id in ids}
+
+    def mark(self, paths: Iterable[str]) -> None:
+        """Have these files written by the next checkpoint, whatever they say."""
+        for path in paths:
+            if path.startswith("nodes/"):
+                self._now.nodes.add(block_at(path))
+            elif path.startswith("edges/"):
+                self._now.edges.add(block_at(path))
+            else:
+                self._now.meta = True
 
     def turn(self, generation: int) -> None:
         """Tell what is stored from now on, in the journal of this generation, from what came before."""

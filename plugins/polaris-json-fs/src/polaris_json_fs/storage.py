@@ -123,9 +123,9 @@ class JsonStorage(BlockingStorage):
                 loading = loading or fresh
                 try:
                     await self._stream(loading, manifest)
-                except EditConflictError:
+                except EditConflictError as error:
                     if alone:
-                        raise
+                        return await self._call(partial(store.take_edits, loading, manifest, error), write=True)
                     continue
                 head = await self._call(partial(store.start, loading, manifest), write=True)
                 if head is not None:

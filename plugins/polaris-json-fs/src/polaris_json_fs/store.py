@@ -71,12 +71,17 @@ class Store(Committing):
 
     def _begin_epoch(self) -> None:
         """Write the state in memory as the beginning of another history. Called with both locks."""
-        counter = self._shared()
         after = self._next_manifest(self._records.head()._replace(epoch=self._options.unique()))
         with self._state:
             self._records.store(CommitPlan(expected=self._records.head(), head=after.head))
             self._applied = after.position
             self._advance(0, Turn(after.generation, after.journal))
+        self._begin_with(after)
+
+    def _begin_with(self, after: Manifest) -> None:
+        """Write the state in memory as a checkpoint that does not go on from any journal. Called with both locks."""
+        counter = self._shared()
+        with self._state:
             frozen = self._records.freeze(self._state)
         manifest = self._write(frozen, after)
         checkpoint.conclude(self.directory)
@@ -199,5 +204,9 @@ class Store(Committing):
         self._file_lock.close()
         self._checkpoint_lock.close()
         if self.counter is not None:
-            self.counter.close()
+            if self._loaded:
+                self.counter.close()
+            else:
+                self.stamps = None
+                self.counter.discard()
         self._journal.close()

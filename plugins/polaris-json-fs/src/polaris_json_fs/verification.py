@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from polaris_core import EditConflictError, StoreDamagedError
 from polaris_core.abc import Finding, VerifyReport, flaws_of
-from polaris_json_fs import checkpoint
-from polaris_json_fs.edits import edited
+from polaris_json_fs import checkpoint, written
+from polaris_json_fs.edits import edited, first_difference
 from polaris_json_fs.layout import DIRECTORIES
 from polaris_json_fs.manifest import Entry
 
@@ -31,9 +31,14 @@ def files_findings(directory: Path, location: str, manifest: Manifest) -> Iterat
         if data is not None and Entry.of(data) == entry:
             yield data.count(b"\n"), None
         else:
-            error = edited(location, path, data, waiting=False)
+            was = written.recall(directory, path, entry) if data is not None else None
+            where = (
+                first_difference(path, was, data)
+                if was is not None and data is not None
+                else edited(location, path, data, waiting=False).where
+            )
             what = "is missing" if data is None else "is not as it was written"
-            yield (data or b"").count(b"\n"), Finding(error.where or path, what)
+            yield (data or b"").count(b"\n"), Finding(where, what)
     for name in DIRECTORIES:
         for found in sorted((directory / name).glob("*.jsonl")):
             path = f"{name}/{found.name}"
