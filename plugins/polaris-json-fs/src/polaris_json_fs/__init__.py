@@ -15,6 +15,8 @@ A person reads the files, git compares them, and a journal makes commits durable
   readable from the first one on.
 - **Every process holds the graph in memory** and follows the others' journal. `committed`, mapped into all of them,
   says how far it counts: looking there costs no system call, and it is the stamp for caches.
+- **An edit by hand is a commit.** Compressed copies tell line by line what somebody changed while nothing ran; the core
+  plans it like any other batch. The time of a file tells an edit from a bit that flipped.
 - **What a crash leaves is told from damage.** An unacknowledged frame at the end is taken whole or cut; anything else
   that is not as it was written is refused with file and place. Where acknowledged commits are found missing, as after
   a power loss with `durability="process"` or when an older copy was put in place, the history begins a new epoch.

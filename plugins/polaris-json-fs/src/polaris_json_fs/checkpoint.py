@@ -62,7 +62,7 @@ def write(
             if before.files.get(path) != entry:
                 make_directory((directory / path).parent)
                 write_file(directory / (path + NEW), content)
-                written.keep(directory, path, content)
+                written.keep(directory, path, content, directory / (path + NEW))
         for parent in sorted(
             {(directory / path).parent for path, entry in entries.items() if before.files.get(path) != entry}
         ):

@@ -25,7 +25,7 @@ from polaris_json_fs.lines import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["damaged", "edited", "first_difference"]
+__all__ = ["again", "damaged", "edited", "first_difference"]
 
 
 def _edge_again(line: bytes) -> bytes:
@@ -42,13 +42,17 @@ _AGAIN: dict[str, Callable[[bytes], bytes]] = {
 }
 
 
+def again(path: str, line: bytes) -> bytes:
+    """Return how Polaris would write what a line says; raises `ValueError`, `KeyError` or `TypeError` for none of its kind."""
+    orjson.loads(line)
+    return _AGAIN[path.partition("/")[0]](line)
+
+
 def _first_strange_line(path: str, data: bytes) -> int | None:
     """Return the number of the first line that Polaris would have written otherwise, where there is one."""
-    again = _AGAIN[path.partition("/")[0]]
     for number, line in zip(count(1), split_lines(data), strict=False):
         try:
-            orjson.loads(line)
-            if again(line) != line + b"\n":
+            if again(path, line) != line + b"\n":
                 return number
         except (ValueError, KeyError, TypeError):
             return number
@@ -80,7 +84,7 @@ def edited(location: str, path: str, data: bytes | None, *, waiting: bool) -> Ed
     journal = ", and the journal holds commits that build on what it held" if waiting else ""
     return EditConflictError(
         f"{location}: {where} {what}{journal}; bring back what it held (with git: `git checkout -- {path}`), open the"
-        " store, and make the change through Polaris",
+        " store, and make the change through Polaris; or, to import the files as a new store, delete manifest.json",
         location=location,
         where=where,
     )

@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 __all__ = ["drop", "keep", "place", "recall", "touched"]
 
 
-def keep(directory: Path, path: str, content: bytes) -> None:
-    """Write the copy of a file that a checkpoint writes."""
+def keep(directory: Path, path: str, content: bytes, file: Path) -> None:
+    """Write the copy of a file with this path, which stands at `file` now."""
     copy = written_path(path)
     if copy is not None:
         (directory / WRITTEN).mkdir(exist_ok=True)
         (directory / (copy + NEW)).write_bytes(zlib.compress(content, 1))
-        time = (directory / (path + NEW)).stat().st_mtime_ns
+        time = file.stat().st_mtime_ns
         os.utime(directory / (copy + NEW), ns=(time, time))
 
 
