@@ -27,7 +27,7 @@ if TYPE_CHECKING:
         VerifyReport,
     )
     from polaris_core.abc.commands import CommandContext, CommandSpec
-    from polaris_core.abc.deciding import deciding
+    from polaris_core.abc.decision import deciding
     from polaris_core.abc.events import Event, EventLog, EventStoreSpec
     from polaris_core.abc.flaws import flaws_of
     from polaris_core.abc.formats import FormatSpec
@@ -107,7 +107,7 @@ _HOMES = {
         "VerifyReport",
     ),
     "polaris_core.abc.commands": ("CommandContext", "CommandSpec"),
-    "polaris_core.abc.deciding": ("deciding",),
+    "polaris_core.abc.decision": ("deciding",),
     "polaris_core.abc.events": ("Event", "EventLog", "EventStoreSpec"),
     "polaris_core.abc.flaws": ("flaws_of",),
     "polaris_core.abc.formats": ("FormatSpec",),
