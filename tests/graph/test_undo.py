@@ -94,7 +94,7 @@ mutations = st.one_of(
     st.builds(Emit, types, st.none() | names, values),
 )
 START = [
-    Batch([CreateNode(name, "t", {"x": 1, "y": {"x": 2}}, "opq") for name in "abc"]),
+    Batch([CreateNode(name, "t", {"x": 1, "y": {"x": 2}}, list("opq")) for name in "abc"]),
     Batch([CreateEdge(*triple, {"x": {"y": [1]}}) for triple in ("atb", "aub", "btc", "btb", "cta")]),
     Batch([SetMeta("m", 1.0)]),
 ]

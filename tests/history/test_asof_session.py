@@ -4,7 +4,7 @@ import copy
 from typing import Any
 
 import pytest
-from hypothesis import event, given, settings
+from hypothesis import event, example, given, settings
 from hypothesis import strategies as st
 
 from polaris_core import (
@@ -71,9 +71,24 @@ batches = st.builds(
     author=st.sampled_from([None, "ann", "bob"]),
 )
 START = [
-    Batch([CreateNode(name, "t", {"x": 1, "y": {"x": 2}}, "opq") for name in "abc"]),
+    Batch([CreateNode(name, "t", {"x": 1, "y": {"x": 2}}, list("opq")) for name in "abc"]),
     Batch([CreateEdge(*triple, {"x": {"y": [1]}}) for triple in ("atb", "aub", "btc", "btb", "cta")]),
     Batch([SetMeta("m", 1.0)]),
+]
+
+
+EVENTFUL = [
+    Batch(PatchNode("a", Patch(forget=["o"], observe=["r"])), author="ann"),
+    Batch(PatchNode("a", Patch(forget=["p"], observe=["o"])), key="k"),
+    Batch([RenameNode("a", "d"), RenameNode("b", "a"), RenameNode("d", "b")]),
+    Batch(PatchNode("a", Patch({("y", "x"): 3, "z": {"y": 1}}, ["x"], type="u")), author="bob"),
+    Batch([PatchEdge("b", "t", "a", Patch({("x", "y"): []})), SetMeta("m", 2), SetMeta("n", 0)]),
+    Batch([DeleteMeta("m"), Emit("t", "a", 1)]),
+    Batch(SetMeta("m", 1)),
+    Batch(DeleteNode("a", detach=True)),
+    Batch([CreateNode("a"), UpsertEdge("a", "t", "b"), RenameNode("c", "d")], key="l"),
+    Batch([DeleteEdge("a", "t", "b"), DeleteNode("d", detach=True), UpsertNode("c", "t")]),
+    Batch(RenameNode("b", "d")),
 ]
 
 
@@ -127,6 +142,7 @@ async def everything(session: Session) -> list[object]:
 
 @settings(max_examples=150, deadline=None)
 @given(st.booleans(), st.lists(batches, min_size=1, max_size=7))
+@example(True, EVENTFUL)
 def test_at_every_change_number_everything_is_as_it_was_then(begun: bool, written: list[Batch]) -> None:
     image = Image(StorageOptions().new_head())
     then = {0: copied(image)}
