@@ -6,6 +6,7 @@ import functools
 from types import FunctionType
 from typing import Any
 
+from polaris_core.testing.laws.answers import AnswerLaws
 from polaris_core.testing.laws.backups import BackupLaws
 from polaris_core.testing.laws.callers import CallerLaws
 from polaris_core.testing.laws.claims import ClaimLaws
@@ -46,6 +47,7 @@ class StorageConformance(
     ClaimLaws,
     BackupLaws,
     LoadLaws,
+    AnswerLaws,
     ModelLaws,
     Subject,
 ):

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from broken import BREACHES, Breach
+from hypothesis import Phase, settings
 
 from polaris_core import StorageError
 from polaris_core.testing import StorageConformance
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 LAWS = {name for name, _ in inspect.getmembers(StorageConformance) if name.startswith("test_")}
@@ -20,6 +22,16 @@ ELSEWHERE = {
     "test_any_series_of_writes_leaves_what_the_model_holds",
     "test_any_series_of_writes_that_trim_and_forget_leaves_what_the_model_holds",
 }
+
+
+@pytest.fixture(autouse=True)
+def _any_example_will_do() -> Iterator[None]:
+    """Search for an example that shows the breach, not for the smallest."""
+    before = settings.get_current_profile_name()
+    settings.register_profile("broken", settings.get_profile(before), phases=[Phase.explicit, Phase.generate])
+    settings.load_profile("broken")
+    yield
+    settings.load_profile(before)
 
 
 def kit_of(backend: Any) -> StorageConformance:

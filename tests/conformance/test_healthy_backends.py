@@ -13,6 +13,7 @@ class TestSlate(StorageConformance):
 
 class TestDesk(StorageConformance):
     opener = f"{Desk.__module__}:Desk"
+    capabilities = Desk.capabilities
     persistent = False
     shared = False
 

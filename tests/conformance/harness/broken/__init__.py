@@ -1,6 +1,6 @@
 """Backends that are broken on purpose, each in one way, and the law that has to catch it."""
 
-from broken import backups, callers, claims, commits, histories, places, rows, stamps, walks
+from broken import answers, backups, callers, claims, commits, histories, places, rows, stamps, walks
 from broken.healthy import BREACHES, Breach, Desk, Notebook, Slate
 
 __all__ = [
@@ -9,6 +9,7 @@ __all__ = [
     "Desk",
     "Notebook",
     "Slate",
+    "answers",
     "backups",
     "callers",
     "claims",

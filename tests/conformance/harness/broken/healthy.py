@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 import pickle
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
@@ -21,15 +22,22 @@ from polaris_core.abc import (
     BlockingSession,
     BlockingStorage,
     CommitPlan,
+    Direction,
     FileLock,
     Finding,
     Head,
     Image,
+    Index,
     Progress,
+    Query,
+    Selected,
     StorageOptions,
     VerifyReport,
+    interpret,
+    interpret_count,
     run_program,
 )
+from polaris_core.search import TextHits, TextQuery, scan_text
 from polaris_core.testing import Everything, everything
 
 T = TypeVar("T")
@@ -93,17 +101,61 @@ class Slate(BlockingStorage):
         return self.commits
 
 
+class Answering(Image):
+    """Records that answer queries and searches themselves, as the core does."""
+
+    def select(self, query: Query) -> Selected:
+        """As the core."""
+        return run_program(lambda session: interpret(session, query), self)
+
+    def count(self, query: Query) -> int:
+        """As the core."""
+        return run_program(lambda session: interpret_count(session, query), self)
+
+    def types(self, kind: Any) -> list[tuple[str, int]]:
+        """Count them."""
+        return sorted(Counter(record.type for record in self.scan(kind, 0, 1 << 30)).items())
+
+    def degree(self, id: int, direction: Direction, types: Any) -> int:
+        """Count the links."""
+        return len(self.links([id], direction, types, 1 << 30, 0))
+
+    def search(self, query: TextQuery) -> TextHits | None:
+        """As the core."""
+        return run_program(lambda session: scan_text(session, query), self)
+
+
 class Desk(Slate):
-    """A slate whose programs run in a thread, one at a time."""
+    """A slate whose programs run in a thread, one at a time, and that answers what is asked itself."""
+
+    Records = Answering
+    capabilities = frozenset({"indexes", "query", "search"})
 
     def __init__(self, folder: Path, options: StorageOptions) -> None:
         super().__init__(folder, options)
         self.thread = ThreadPoolExecutor(max_workers=self.threads)
+        self.declared: dict[Index, None] = {}
 
     threads: ClassVar[int] = 1
 
     async def close(self) -> None:
         self.thread.shutdown()
+
+    async def create_index(self, index: Index) -> bool:
+        """Note it."""
+        new = index not in self.declared
+        self.declared[index] = None
+        return new
+
+    async def drop_index(self, index: Index) -> bool:
+        """Forget it."""
+        there = index in self.declared
+        self.declared.pop(index, None)
+        return there
+
+    async def indexes(self) -> list[Index]:
+        """Return those that were noted."""
+        return list(self.declared)
 
     async def run(self, function: Callable[[], T], *, write: bool) -> T:
         return await asyncio.shield(asyncio.get_running_loop().run_in_executor(self.thread, function))
