@@ -142,6 +142,7 @@ async def checkpoints(folder: Path, nodes: int, edges: int, count: int) -> dict[
     async with open_graph(url) as graph:
         storage = graph.service.storage  # type: ignore[assignment]
         assert isinstance(storage, JsonStorage)
+        storage._store.due = lambda: False  # type: ignore[method-assign]  # noqa: SLF001 - one checkpoint, when it is asked for
         quiet = await write_nodes(graph, "quiet", count)
         store, held = storage._store, []  # noqa: SLF001 - to look at its lock
         lock = store._file_lock  # noqa: SLF001

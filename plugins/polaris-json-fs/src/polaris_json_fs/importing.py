@@ -24,26 +24,28 @@ if TYPE_CHECKING:
 
     from polaris_core.abc import Head
 
-__all__ = ["adopt", "importable"]
+__all__ = ["READERS", "adopt", "blocks", "importable"]
 
-_READERS: dict[str, Callable[[bytes], Any]] = {
+READERS: dict[str, Callable[[bytes], Any]] = {
     "nodes": read_node,
     "edges": read_edge,
     "changes": read_change,
     "receipts": read_receipt,
     META: read_meta,
 }
+"""What reads a line of a file, by the first part of its path."""
 
 
 def importable(directory: Path) -> set[str]:
     """Return the names in a directory that belong to files of records, if there are nodes among them."""
-    names = {name for name in DIRECTORIES if (directory / name).is_dir() and _blocks(directory, name)}
+    names = {name for name in DIRECTORIES if (directory / name).is_dir() and blocks(directory, name)}
     if "nodes" not in names:
         return set()
     return names | ({META} if (directory / META).is_file() else set())
 
 
-def _blocks(directory: Path, name: str) -> list[str]:
+def blocks(directory: Path, name: str) -> list[str]:
+    """Return the paths of the files of records in a directory of a store."""
     paths = sorted(f"{name}/{path.name}" for path in (directory / name).glob("*.jsonl"))
     return [path for path in paths if path[-12:-6].isdecimal() and path == block_path(name, block_at(path))]
 
@@ -69,7 +71,7 @@ class _Import:
             try:
                 if again(path, line) != line + b"\n":
                     raise self._refused(where, "is not as Polaris writes it")
-                record = _READERS[kind](line)
+                record = READERS[kind](line)
             except (ValueError, KeyError, TypeError) as error:
                 raise self._refused(where, f"is no record: {error!r}") from error
             if kind in ("nodes", "edges", "changes"):
@@ -133,7 +135,7 @@ def adopt(directory: Path, location: str, fresh: Head) -> Manifest:
         )
     found = _Import(directory, location)
     for name in ("nodes", "edges", "changes", "receipts"):
-        for path in _blocks(directory, name):
+        for path in blocks(directory, name):
             found.read(path)
     if (directory / META).is_file():
         found.read(META)

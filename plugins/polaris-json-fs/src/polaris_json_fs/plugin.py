@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from polaris_core.abc import Location, Storage, StorageOptions, StorageSpec, hookimpl
+from polaris_core.abc import Location, SalvageReport, Storage, StorageOptions, StorageSpec, hookimpl
 
 __all__ = ["polaris_storages"]
 
@@ -13,6 +13,14 @@ def _json(location: Location, options: StorageOptions) -> Storage:
     return JsonStorage(location, options)
 
 
+async def _salvage(damaged: Location, new: Location) -> SalvageReport:
+    import asyncio
+
+    from polaris_json_fs.salvage import salvage
+
+    return await asyncio.to_thread(salvage, damaged, new)
+
+
 @hookimpl
 def polaris_storages() -> tuple[StorageSpec, ...]:
     """Offer `json:`."""
@@ -21,5 +29,6 @@ def polaris_storages() -> tuple[StorageSpec, ...]:
             name="json",
             sentence="A directory of JSON files that a person can read and git can compare.",
             factory=_json,
+            salvage=_salvage,
         ),
     )
