@@ -12,6 +12,7 @@ import lzma
 import random
 import signal
 from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -32,7 +33,6 @@ from polaris_core.abc import FormatSpec
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
-    from pathlib import Path
 
 STORES = {"sqlite": "sqlite:///kg.db", "json": "json:///kg"}
 
@@ -318,3 +318,12 @@ def test_a_file_that_cannot_be_written_is_named(run: Any, file: str) -> None:
     outcome = run("export", "jsonl", file, "--store", "sqlite:///kg.db")
     assert outcome.status == 1
     assert f"{file}: cannot be written" in outcome.err
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no device that is always full")
+@pytest.mark.parametrize("form", [(), ("--json",)])
+def test_an_export_onto_a_full_disk_says_so_in_one_sentence(run: Any, form: tuple[str, ...]) -> None:
+    run("import", "jsonl", "-", "--store", "sqlite:///full.db", stdin=b'{"kind":"node","name":"a"}\n')
+    outcome = run("export", "jsonl", "/dev/full", "--store", "sqlite:///full.db", *form)
+    assert (outcome.status, outcome.out) == (1, "")
+    assert outcome.err == "/dev/full: cannot be written: No space left on device\n"

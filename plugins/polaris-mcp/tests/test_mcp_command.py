@@ -69,6 +69,15 @@ def test_the_check_raises_what_a_server_could_not_start_with(
     assert capfd.readouterr().out == ""
 
 
+def test_the_check_makes_no_store_where_a_path_is_misspelt_unless_it_is_told_to(serve: Any, tmp_path: Any) -> None:
+    store = f"json:///{tmp_path}/misspelt"
+    with pytest.raises(StoreNotFoundError):
+        serve(store, "--check")
+    assert not list(tmp_path.iterdir())
+    assert serve(store, "--check", "--create") == 0
+    assert serve(store, "--check") == 0
+
+
 def test_the_check_lists_the_tools(serve: Any, capfd: pytest.CaptureFixture[str]) -> None:
     assert serve("memory:", "--check") == 0
     listed = capfd.readouterr().out

@@ -252,7 +252,7 @@ def test_a_signal_ends_a_server_whose_client_does_not_read(installation: Any) ->
 
 def test_a_broken_toolset_fails_the_check_and_a_server_serves_the_rest(installation: Any) -> None:
     installation.add("broken", {"toolsets": {"broken": "broken_plugin"}}, broken_plugin="import no_such_module")
-    checked = run(installation, "--store", "sqlite:///kg.db", "--check", "--json")
+    checked = run(installation, "--store", "sqlite:///kg.db", "--check", "--create", "--json")
     assert checked.returncode == 1
     report = json.loads(checked.stdout)
     assert len(report["tools"]) == 13

@@ -17,7 +17,7 @@ import attrs
 from polaris_cli.progress import progress
 from polaris_cli.stores import masked, store_url
 from polaris_cli.terminal import make_console, plain, show_json
-from polaris_core import UnsupportedError, ValidationError, open_graph
+from polaris_core import PolarisError, UnsupportedError, ValidationError, open_graph
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -122,17 +122,21 @@ def _destination(name: str) -> Iterator[BinaryIO]:
     special = path.exists() and not path.is_file()  # a pipe or a device, which nothing may replace
     target = path if special else Path(os.path.realpath(path))
     part = target if special else target.with_name(f".{target.name}.{os.getpid()}.part")
-    with ExitStack() as stack:
-        try:
+    try:
+        with ExitStack() as stack:
             raw = stack.enter_context(part.open("wb"))
-        except (OSError, ValueError) as error:
-            raise ValidationError(f"{name}: cannot be written: {getattr(error, 'strerror', None) or error}") from error
-        if not special:
-            stack.callback(part.unlink, missing_ok=True)
-        pack = _PACKED.get(path.suffix.lower())
-        with nullcontext(raw) if pack is None else pack(raw) as file:
-            yield file
-        raw.flush()
-        if not special:
-            os.fsync(raw.fileno())
-            part.replace(target)
+            if not special:
+                stack.callback(part.unlink, missing_ok=True)
+            pack = _PACKED.get(path.suffix.lower())
+            with nullcontext(raw) if pack is None else pack(raw) as file:
+                yield file
+            raw.flush()
+            if not special:
+                os.fsync(raw.fileno())
+                part.replace(target)
+    except BrokenPipeError:  # a reader that has seen enough
+        raise
+    except (OSError, ValueError) as error:
+        if isinstance(error, PolarisError):
+            raise
+        raise ValidationError(f"{name}: cannot be written: {getattr(error, 'strerror', None) or error}") from error

@@ -48,10 +48,13 @@ def _host(context: CommandContext, arguments: Namespace) -> Host:
         )
     if not arguments.deadline > 0:
         raise ConfigError(f"--deadline is a number of seconds above 0, not {arguments.deadline:g}", setting="deadline")
-    read_only = arguments.read_only or Location.parse(settings.store).mode == "ro"
+    location = Location.parse(settings.store)
+    read_only = arguments.read_only or location.mode == "ro"
+    # A look makes no file where a path is misspelt; serving does, since a client's first start is no place to be asked.
+    looks_only = arguments.check and not arguments.create and location.path is not None
     graph = open_graph(
         settings.store,
-        create=not read_only,
+        create=not (read_only or looks_only),
         read_only=read_only,
         durability=settings.durability,
         busy_seconds=settings.busy_seconds,

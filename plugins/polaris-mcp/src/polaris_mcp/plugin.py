@@ -26,6 +26,7 @@ def _graph_tools(host: ToolHost) -> AbstractAsyncContextManager[Sequence[Tool]]:
 
 def _configure(parser: ArgumentParser) -> None:
     parser.add_argument("--check", action="store_true", help="open the store, list the tools and exit")
+    parser.add_argument("--create", action="store_true", help="with --check: make the store where there is none")
     parser.add_argument("--read-only", action="store_true", help="hide and refuse every tool that writes")
     parser.add_argument(
         "--deadline",

@@ -8,10 +8,11 @@ side; and readers have connections that cannot write.
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import sqlite3
 import threading
-from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, nullcontext, suppress
+from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -27,7 +28,7 @@ from polaris_core import (
 from polaris_core.abc import FileLock, StorageOptions
 from polaris_sqlite.connection import Connection
 from polaris_sqlite.database_file import DatabaseFile
-from polaris_sqlite.failures import code_of, failures_of, of_sqlite
+from polaris_sqlite.failures import code_of, failures_of, of_sqlite, unwritable
 from polaris_sqlite.lost_frames import has_lost_frames, remember, remind
 from polaris_sqlite.wal_index import WalIndex, release_unlinked
 
@@ -52,16 +53,23 @@ class Database:
 
     `path` may be relative or a symbolic link. `location` is what errors call it. Of `options`, `create`, `read_only`,
     `durability` and `busy_seconds` count. `readers` is how many reads may be under way at one time, each on a thread of
-    its own.
+    its own. With `network` the file may be on a network file system.
     """
 
     def __init__(
-        self, path: str, layout: Layout, *, options: StorageOptions, location: str = "", readers: int = 1
+        self,
+        path: str,
+        layout: Layout,
+        *,
+        options: StorageOptions,
+        location: str = "",
+        readers: int = 1,
+        network: bool = False,
     ) -> None:
         self.location = location or path
         self.options = options
         self.layout = layout
-        self._file = DatabaseFile(os.path.realpath(path), self.location, layout, options)
+        self._file = DatabaseFile(os.path.realpath(path), self.location, layout, options, network=network)
         self._readers_wanted = readers
         self._lock = FileLock(f"{self._file.path}.lock", seconds=options.busy_seconds, location=self.location)
         self._writer: Connection | None = None
@@ -158,15 +166,21 @@ class Database:
             where=str(log),
         )
 
-    def _exclusive(self) -> AbstractContextManager[object]:
-        if not self.options.read_only:
-            return self._lock
+    @contextmanager
+    def _exclusive(self) -> Iterator[None]:
         try:
             self._lock.acquire()
-        except OSError:  # on a medium that cannot be written to, so nobody else writes either
-            return nullcontext()
-        self._lock.release()
-        return self._lock
+        except OSError as error:
+            if not self.options.read_only:
+                if isinstance(error, PermissionError) or error.errno == errno.EROFS:
+                    raise unwritable(self.location, f"{error.strerror}: {error.filename}") from error
+                raise
+            yield  # on a medium that cannot be written to, so nobody else of us writes either
+            return
+        try:
+            yield
+        finally:
+            self._lock.release()
 
     def _open_reader(self) -> sqlite3.Connection:
         with failures_of(self.location):

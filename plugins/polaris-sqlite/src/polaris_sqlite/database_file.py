@@ -12,6 +12,8 @@ from urllib.parse import quote
 import attrs
 
 from polaris_core import StoreNotFoundError, StoreUnavailableError
+from polaris_sqlite.failures import code_of, unwritable
+from polaris_sqlite.mounts import is_remote
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,6 +44,7 @@ class DatabaseFile:
     location: str
     layout: Layout
     options: StorageOptions
+    network: bool = False
 
     @property
     def may_be_made(self) -> bool:
@@ -63,6 +66,12 @@ class DatabaseFile:
             raise StoreNotFoundError(f"there is no {self.location}, and none was to be made", location=self.location)
         else:
             _make_directory(path.parent)
+        if not self.network and (kind := is_remote(self.path)):
+            raise StoreUnavailableError(
+                f"{self.location} is on a network file system ({kind}), where the processes of two machines would damage it; "
+                "keep it on a local disk, or say network=allow in its URL if no other machine ever opens it",
+                location=self.location,
+            )
 
     def connect(self, *, write: bool) -> sqlite3.Connection:
         """Return a connection, set up; without `write` it can change nothing of the file."""
@@ -79,10 +88,20 @@ class DatabaseFile:
         try:
             for setting in _SETTINGS:
                 database.execute(f"PRAGMA {setting}").fetchall()
-        except BaseException:
+            database.execute(
+                "PRAGMA user_version"
+            ).fetchall()  # a file that is missing beside it is missed here at last
+        except BaseException as error:
             database.close()
+            if isinstance(error, sqlite3.OperationalError) and self._lacks_room_beside(error):
+                raise unwritable(self.location, error) from error
             raise
         return database
+
+    def _lacks_room_beside(self, error: sqlite3.OperationalError) -> bool:
+        """Return whether SQLite can read the file, and can neither find nor make those that it needs beside it."""
+        readable, room = os.access(self.path, os.R_OK), os.access(Path(self.path).parent, os.W_OK)
+        return code_of(error) == sqlite3.SQLITE_CANTOPEN and readable and not room
 
     def prepare(self, database: sqlite3.Connection, fill: Callable[[sqlite3.Connection], None]) -> None:
         """Check what the file is and bring an older one forward, or make a new one, whose first rows `fill` writes."""

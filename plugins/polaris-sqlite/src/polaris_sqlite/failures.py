@@ -21,15 +21,19 @@ from polaris_core import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["code_of", "failures_of", "of_sqlite", "of_system"]
+__all__ = ["code_of", "failures_of", "of_sqlite", "of_system", "unwritable"]
 
+_UNWRITABLE = (
+    "cannot be written to, nor can files beside it, which SQLite needs even to read; mode=ro reads it where its directory "
+    "can be written, and a backup of it anywhere"
+)
 _SENTENCES: dict[int, tuple[type[StoreUnavailableError], str]] = {
     sqlite3.SQLITE_BUSY: (StoreBusyError, "is held by a program that is not Polaris, or by one that stopped"),
     sqlite3.SQLITE_LOCKED: (StoreBusyError, "is held by a program that is not Polaris, or by one that stopped"),
     sqlite3.SQLITE_FULL: (StoreFullError, "has no room left: free some and try again; nothing was stored"),
     sqlite3.SQLITE_READONLY: (
         StoreReadOnlyError,
-        "cannot be written to; mode=ro reads it where its directory can be written, elsewhere read a copy",
+        _UNWRITABLE,
     ),
     sqlite3.SQLITE_NOTADB: (StoreFormatError, "is not a SQLite database"),
     sqlite3.SQLITE_CORRUPT: (StoreDamagedError, "is damaged: SQLite cannot follow its structure"),
@@ -49,6 +53,11 @@ def of_sqlite(error: sqlite3.Error, location: str) -> StorageError:
         return ProgramError(f"{location} refused a plan that contradicts what it holds: {error}")
     kind, sentence = _SENTENCES.get(code_of(error), (StoreUnavailableError, "failed"))
     return kind(f"{location} {sentence} ({error})", location=location)
+
+
+def unwritable(location: str, why: object) -> StoreReadOnlyError:
+    """Return the error to raise where a file, or one that has to be beside it, cannot be written."""
+    return StoreReadOnlyError(f"{location} {_UNWRITABLE} ({why})", location=location)
 
 
 def of_system(error: OSError, location: str) -> StoreUnavailableError:

@@ -25,7 +25,7 @@ from polaris_core.abc import (
 from polaris_sqlite import attribute_indexes, power, schema, searching
 from polaris_sqlite.copying import backup, restore
 from polaris_sqlite.database import Database
-from polaris_sqlite.locating import path_of
+from polaris_sqlite.locating import allows_network, path_of
 from polaris_sqlite.session import Searching, SqliteSession
 from polaris_sqlite.staging import SqliteStage
 from polaris_sqlite.verification import verify
@@ -46,7 +46,7 @@ class SqliteStorage(BlockingStorage):
     """A graph in one SQLite database, for any number of callers, threads and processes of one machine.
 
     A commit is one hop to the thread of the one connection that writes, a read one to that of a connection that reads.
-    Raises `InvalidLocationError` for a location that is not a file or has options, since there are none.
+    Raises `InvalidLocationError` for a location that is not a file or has options other than `network=allow`.
     """
 
     capabilities: frozenset[str] = frozenset({"backup", "indexes", "load", "query", "search", "verify"})
@@ -57,7 +57,14 @@ class SqliteStorage(BlockingStorage):
         if location.mode == "ro":
             options = attrs.evolve(options, read_only=True)
         self._options = options
-        self._file = _GraphFile(path, schema.GRAPH, options=options, location=str(location), readers=_READERS)
+        self._file = _GraphFile(
+            path,
+            schema.GRAPH,
+            options=options,
+            location=str(location),
+            readers=_READERS,
+            network=allows_network(location),
+        )
         self._stages = count(1)
 
     def __repr__(self) -> str:

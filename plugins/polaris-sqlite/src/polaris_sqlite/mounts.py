@@ -1,0 +1,44 @@
+"""Which file system a path is on, as Linux tells it; elsewhere nobody knows."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+__all__ = ["MOUNTS", "file_system_of", "is_remote"]
+
+MOUNTS = Path("/proc/self/mountinfo")
+
+# SQLite shares memory and locks between the processes of one machine, which a server's other clients know nothing of.
+_REMOTE = frozenset(
+    "afs beegfs ceph cifs coda glusterfs gpfs lustre ncpfs nfs nfs4 ocfs2 orangefs smb3 smbfs".split()  # noqa: SIM905 - a list of words
+)
+_REMOTE_FUSE = frozenset("ceph-fuse curlftpfs glusterfs gcsfuse goofys rclone s3fs sshfs".split())  # noqa: SIM905
+_OCTAL = re.compile(r"\\([0-7]{3})")
+
+
+def is_remote(path: str) -> str | None:
+    """Return the name of the network file system that a path is on; None where it is on none, or nobody can tell."""
+    try:
+        mounts = MOUNTS.read_text(encoding="utf-8", errors="surrogateescape")
+    except OSError:
+        return None
+    kind = file_system_of(path, mounts)
+    if kind in _REMOTE or (kind.startswith("fuse.") and kind[5:] in _REMOTE_FUSE):
+        return kind
+    return None
+
+
+def file_system_of(path: str, mounts: str) -> str:
+    """Return the kind of file system of an absolute path, given what `/proc/self/mountinfo` says; '' where it says nothing."""
+    longest, kind = -1, ""
+    for line in mounts.splitlines():
+        before, _, after = line.partition(" - ")
+        fields = before.split(" ")
+        if len(fields) < 5 or not after:
+            continue
+        point = _OCTAL.sub(lambda match: chr(int(match[1], 8)), fields[4])
+        inside = path == point or path.startswith(point.rstrip("/") + "/")
+        if inside and len(point) >= longest:  # of two mounts on one point, the later one is seen
+            longest, kind = len(point), after.split(" ")[0]
+    return kind
