@@ -118,9 +118,9 @@ def test_docs_write_a_storage_keeps_acknowledged_writes_through_kills(
         assert writer.stdout is not None
         acknowledged += [writer.stdout.readline().strip() for _ in range(20)]
         writer.send_signal(signal.SIGKILL)
-        rest, error = writer.communicate(timeout=60)
+        acknowledged += writer.stdout.read().split("\n")[:-1]  # `communicate` would pass by what is buffered here
+        _, error = writer.communicate(timeout=60)
         assert writer.returncode == -signal.SIGKILL, error
-        acknowledged += rest.split("\n")[:-1]
     kept = run(work, environment, "-c", READ, url).splitlines()
     assert [name for name in acknowledged if name not in kept] == []
     assert len(kept) - len(acknowledged) <= 3  # each kill may have met one write that nobody heard of
