@@ -64,3 +64,19 @@ def test_the_core_alone_has_a_command_line(alone: Path, tmp_path: Path) -> None:
         finished = subprocess.run([*command, "--version"], capture_output=True, text=True, check=False, cwd=tmp_path)
         assert (finished.returncode, finished.stderr) == (0, "")
         assert "0.1.0" in finished.stdout
+
+
+def test_the_core_alone_has_the_kit_and_says_what_it_lacks(alone: Path, tmp_path: Path) -> None:
+    said = 'StorageConformance needs hypothesis: pip install "polaris-kg-core[testing]"'
+    program = f"""
+from polaris_core.testing import everything, writing
+try:
+    from polaris_core.testing import StorageConformance
+except ImportError as error:
+    assert str(error) == {said!r}, error
+else:
+    raise AssertionError("there is a kit without what it needs")
+"""
+    command = [alone / "python", "-I", "-W", "error", "-c", program]
+    finished = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert (finished.returncode, finished.stderr) == (0, "")
