@@ -29,7 +29,8 @@ from polaris_core.mutations import (
     UpsertEdge,
     UpsertNode,
 )
-from polaris_core.planning.intake import Intake, ends_of
+from polaris_core.planning.delta import same
+from polaris_core.planning.intake import Intake, OnExisting, ends_of
 from polaris_core.planning.load import load
 from polaris_core.planning.plan import plan
 from polaris_core.records import (
@@ -188,12 +189,16 @@ class _Settlement:
             self.tallies[Node]["skipped"] += len(rows)
             return []
         mutations: list[Mutation] = []
-        stored = await self.session.nodes([row.name for row in rows]) if policy == "replace" else [None] * len(rows)
+        stored = cast("Sequence[NodeRecord]", await self.session.nodes([row.name for row in rows]))
         for row, record in zip(rows, stored, strict=True):
             body = loads(row.body)
-            attributes, type_ = seal(body["attributes"]), None if row.number in untyped else row.type
+            type_ = None if row.number in untyped else row.type
+            if type_ in (None, record.type) and _says_nothing_new(loads(record.body), body, policy):
+                self.tallies[Node]["unchanged"] += 1
+                continue
+            attributes = seal(body["attributes"])
             observed = [Observation(**fields) for fields in map(_timed, body["observations"])]
-            if record is None:
+            if policy == "merge":
                 mutations.append(UpsertNode(row.name, type_, attributes, observed))
             else:
                 mutations.append(PatchNode(row.name, _replacement(decode_node(record), type_, attributes, observed)))
@@ -201,10 +206,17 @@ class _Settlement:
 
     async def _on_edges(self, rows: Sequence[StagedEdge], imported: _Imported) -> list[Mutation]:
         policy = self.intake.on_existing
-        if policy == "skip":
+        if policy != "error":
             existing = await self.session.edges([imported.triple(row) for row in rows])
-            self.tallies[EdgeModel]["skipped"] += sum(record is not None for record in existing)
-            rows = [row for row, record in zip(rows, existing, strict=True) if record is None]
+            new = []
+            for row, record in zip(rows, existing, strict=True):
+                if record is not None and policy == "skip":
+                    self.tallies[EdgeModel]["skipped"] += 1
+                elif record is not None and _says_nothing_new(loads(record.body), loads(row.body), policy):
+                    self.tallies[EdgeModel]["unchanged"] += 1
+                else:
+                    new.append(row)
+            rows = new
         make: Callable[[str, str, str, Any], Mutation] = CreateEdge
         if policy in ("merge", "replace"):
             make = UpsertEdge if policy == "merge" else PutEdge
@@ -276,6 +288,19 @@ class _Imported:
         if number is None:
             return None
         return NodeRecord(self._base + number, cast("str", ref), "node", self.at.seq, self._intake.bodies.bare_node)
+
+
+def _says_nothing_new(before: dict[str, Any], body: dict[str, Any], policy: OnExisting) -> bool:
+    """Tell at little cost, where a load brings what is there already, that planning would find nothing to change."""
+    old, new = before["attributes"], body["attributes"]
+    known = {(item["text"], item["source"]) for item in before.get("observations", ())}
+    said = {(item["text"], item["source"]) for item in body.get("observations", ())}
+    if policy == "merge":
+        told = {text for text, _ in known}
+        return all(key in old and same(old[key], value) for key, value in new.items()) and all(
+            t in told for t, _ in said
+        )
+    return same(old, new) and known == said
 
 
 def _replacement(before: Node, type_: str | None, attributes: Any, observed: Sequence[Observation]) -> Patch:
