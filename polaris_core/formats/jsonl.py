@@ -22,7 +22,7 @@ import orjson
 from polaris_core.codec import from_json, parse_json
 from polaris_core.errors import ValidationError
 from polaris_core.model import Edge, Node
-from polaris_core.mutations import Mutation, UpsertEdge, UpsertNode
+from polaris_core.mutations import UpsertEdge, UpsertNode
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -37,8 +37,8 @@ _CHUNK_BYTES = 1 << 16
 _LINE = orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z
 
 
-def read(file: BinaryIO) -> Iterator[Mutation]:
-    """Yield one mutation a line; empty lines are passed over.
+def read(file: BinaryIO) -> Iterator[UpsertNode | UpsertEdge]:
+    """Yield one record a line; empty lines are passed over.
 
     Raises `ValidationError` with the line's number for one that is too long, no JSON, or no node or edge.
     """
@@ -50,12 +50,12 @@ def read(file: BinaryIO) -> Iterator[Mutation]:
         if line.isspace():
             continue
         try:
-            yield _mutation(parse_json(line))
+            yield _record(parse_json(line))
         except ValidationError as error:
             raise ValidationError(f"line {number}: {error}") from error
 
 
-def _mutation(value: object) -> Mutation:
+def _record(value: object) -> UpsertNode | UpsertEdge:
     kind = value.pop("kind", None) if isinstance(value, dict) else None
     if kind == "node":
         node = from_json(Node, value)

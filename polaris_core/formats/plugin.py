@@ -10,10 +10,10 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
     from polaris_core.model import Edge, Node
-    from polaris_core.mutations import Mutation
+    from polaris_core.mutations import UpsertEdge, UpsertNode
 
 
-def _read(file: BinaryIO) -> Iterator[Mutation]:
+def _read(file: BinaryIO) -> Iterator[UpsertNode | UpsertEdge]:
     from polaris_core.formats.jsonl import read
 
     return read(file)

@@ -161,6 +161,20 @@ def import_file(parser: ArgumentParser) -> None:
     """Add the arguments of `import`."""
     parser.add_argument("format", metavar="FORMAT", help="the file's format, such as jsonl or debian")
     parser.add_argument("file", metavar="FILE", help="the file, unpacked if it ends in .gz or .xz; - is standard input")
+    parser.add_argument(
+        "--on-existing",
+        choices=("merge", "replace", "skip", "error"),
+        default="merge",
+        help="what becomes of a record that exists: the file's is merged into it (the default), takes its place, is left out, "
+        "or refuses the import",
+    )
+    parser.add_argument(
+        "--on-dangling",
+        choices=("error", "skip", "create"),
+        default="error",
+        help="what becomes of an edge whose end is no node: it refuses the import (the default), is left out, or the node is "
+        "made",
+    )
 
 
 def export_file(parser: ArgumentParser) -> None:
