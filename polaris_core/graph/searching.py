@@ -16,6 +16,14 @@ from polaris_core.search import TextHits, TextQuery, scan_text, searched_paths
 __all__ = ["Hit", "Hits", "SearchNodes", "SearchedAttributes"]
 
 
+MAX_SNIPPET = 400
+"""Characters: a word may be as long as a text."""
+
+
+def _cut(snippet: str) -> str:
+    return snippet if len(snippet) <= MAX_SNIPPET else f"{snippet[: MAX_SNIPPET - 1]}…"
+
+
 @attrs.frozen
 class Hit:
     """A node that a search found.
@@ -61,7 +69,7 @@ class SearchNodes(Question[Hits]):
             answer = await session.search(self.query)
         if answer is None:
             answer = await scan_text(session, self.query)
-        hits = tuple([Hit(decode_node(found.record), found.score, found.snippet) for found in answer.found])
+        hits = tuple([Hit(decode_node(found.record), found.score, _cut(found.snippet)) for found in answer.found])
         return Hits(hits, answer.complete, answer.scanned)
 
 

@@ -39,6 +39,7 @@ HOMES: Mapping[tuple[Kind, str], str] = {
     ("commands", "neighbors"): "polaris-kg-cli",
     ("commands", "repair"): "polaris-kg-cli",
     ("commands", "restore"): "polaris-kg-cli",
+    ("commands", "search"): "polaris-kg-cli",
     ("commands", "serve"): "polaris-kg-mcp",
     ("commands", "stats"): "polaris-kg-cli",
     ("commands", "verify"): "polaris-kg-cli",

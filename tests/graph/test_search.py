@@ -157,6 +157,16 @@ def test_a_transaction_finds_what_it_wrote_and_conflicts_with_who_changed_the_an
     on_graph(backend, tmp_path, scenario)
 
 
+@each_backend
+def test_a_snippet_is_short_however_long_a_word_is(backend: str, tmp_path: Path) -> None:
+    async def scenario(graph: Graph) -> None:
+        await graph.create_node("n", observations=["x" * 100_000 + " ada " + "y " * 1_000])
+        (hit,) = (await graph.search("ada")).items
+        assert len(hit.snippet) <= 400
+
+    on_graph(backend, tmp_path, scenario)
+
+
 def test_a_scan_that_ends_at_its_bound_says_so() -> None:
     async def scenario(graph: Graph) -> None:
         await graph.load([Node(f"node {number}") for number in range(30)])

@@ -44,6 +44,7 @@ ROWS = {
                 "neighbors",
                 "repair",
                 "restore",
+                "search",
                 "stats",
                 "verify",
             ],

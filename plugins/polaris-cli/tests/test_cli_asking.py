@@ -1,4 +1,4 @@
-"""`get`, `find`, `neighbors` and `stats`: what they show, as tables and as JSON, and how they fail."""
+"""`get`, `find`, `search`, `neighbors` and `stats`: what they show, as tables and as JSON, and how they fail."""
 
 from __future__ import annotations
 
@@ -47,6 +47,27 @@ def test_a_node_that_is_not_there_is_an_error_with_names_that_look_alike(
     outcome = run(command, "Ada Lovelac", *STORE, *form)
     assert (outcome.status, outcome.out) == (1, "")
     assert outcome.err == "no node 'Ada Lovelac'; did you mean 'Ada Lovelace'?\n"
+
+
+def test_search_lists_what_holds_the_words_the_best_first(run: Any, graph: BlockingGraph) -> None:
+    listed = run("search", "note", "g", *STORE)
+    assert (listed.status, listed.err) == (0, "")
+    assert listed.out.index("Note G") < listed.out.index("Ada Lovelace")
+    assert "wrote [Note] [G]" in listed.out
+    assert "[first] published [program]" in run("search", "fir* program", "--type", "text", *STORE).out
+    assert "nothing found" in run("search", '"G note"', *STORE).out
+    refused = run("search", "--", "-", *STORE)
+    assert (refused.status, refused.out) != (0, "")
+
+
+def test_search_as_json_has_nodes_scores_and_snippets(run: Any, graph: BlockingGraph) -> None:
+    data = run("search", "countess OR note", "--limit", "1", *STORE, "--json").data
+    assert data == {"hits": [], "complete": True, "scanned": None}
+    data = run("search", "note", "--limit", "1", *STORE, "--json").data
+    (hit,) = data["hits"]
+    assert hit["node"] == to_json(graph.get_node("Note G"))
+    assert hit["snippet"] == "[Note] G"
+    assert hit["score"] > 0
 
 
 FOUND = [

@@ -57,6 +57,19 @@ async def names_of(host: Host, **arguments: Any) -> list[str]:
     return [node["name"] for node in (await host.execute_tool("find_nodes", arguments))["nodes"]]
 
 
+def test_search_finds_words_and_says_where_they_stand(play: Any) -> None:
+    async def scenario(host: Host) -> None:
+        found = await host.execute_tool("search_nodes", {"query": "ada prog*"})
+        (hit,) = found["hits"]
+        assert (hit["node"]["name"], hit["snippet"]) == ("Ada Lovelace", "[Ada] Lovelace")
+        assert "note" not in found
+        assert "fewer words" in (await host.execute_tool("search_nodes", {"query": "ada charles"}))["note"]
+        assert (await host.execute_tool("search_nodes", {"query": "ada", "type": "text"}))["hits"] == []
+        assert "no word" in await refusal(host, "search_nodes", query='"*NEAR('[:2])
+
+    play(scenario)
+
+
 # --- schemas ----------------------------------------------------------------------------------------------------------
 
 

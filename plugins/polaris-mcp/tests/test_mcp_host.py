@@ -197,6 +197,7 @@ def test_a_read_only_host_hides_and_refuses_what_writes(kit: Any) -> None:
             assert {entry.tool.name for entry in host.catalog} == {
                 "graph_overview",
                 "find_nodes",
+                "search_nodes",
                 "get_nodes",
                 "neighbors",
                 "node_history",

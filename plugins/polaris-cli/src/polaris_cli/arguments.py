@@ -20,6 +20,7 @@ __all__ = [
     "neighbors",
     "repair",
     "restore",
+    "search",
     "stats",
     "verify",
 ]
@@ -210,6 +211,19 @@ def repair(parser: ArgumentParser) -> None:
     _url(parser)
     parser.add_argument("new", metavar="NEW_URL", help="the store to make, where there is none")
     parser.add_argument("--salvage", action="store_true", required=True, help="copy what can still be read")
+
+
+def search(parser: ArgumentParser) -> None:
+    """Add the arguments of `search`."""
+    parser.add_argument(
+        "words",
+        metavar="WORD",
+        nargs="+",
+        help="what to look for: words, phrases in double quotes, and with * at the end beginnings of words",
+    )
+    parser.add_argument("--type", metavar="TYPE", help="nodes of this type")
+    _at(parser)
+    parser.add_argument("--limit", metavar="N", type=_count, default=20, help="the most to list (default: 20)")
 
 
 def _url(parser: ArgumentParser) -> None:

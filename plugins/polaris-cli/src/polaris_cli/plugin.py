@@ -45,6 +45,12 @@ def _history(context: CommandContext, options: Namespace) -> int:
     return history(context, options)
 
 
+def _search(context: CommandContext, options: Namespace) -> int:
+    from polaris_cli.searching import search
+
+    return search(context, options)
+
+
 def _stats(context: CommandContext, options: Namespace) -> int:
     from polaris_cli.asking import stats
 
@@ -116,6 +122,13 @@ def polaris_commands() -> tuple[CommandSpec, ...]:
             sentence="List the nodes or edges that match all that is given.",
             configure=arguments.find,
             run=_find,
+            shows_data=True,
+        ),
+        CommandSpec(
+            name="search",
+            sentence="List the nodes that hold some words, the best first.",
+            configure=arguments.search,
+            run=_search,
             shows_data=True,
         ),
         CommandSpec(

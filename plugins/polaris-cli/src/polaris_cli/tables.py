@@ -19,10 +19,11 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
-    from polaris_core import Edge, Index, Neighbor, Node, Page, Provenance, Row, Statistics
+    from polaris_core import Edge, Hits, Index, Neighbor, Node, Page, Provenance, Row, Statistics
 
 __all__ = [
     "edge_table",
+    "hit_table",
     "index_table",
     "make_table",
     "more",
@@ -80,6 +81,17 @@ def node_table(nodes: Page[Node]) -> RenderableType:
     for node in nodes:
         about = node.observations[0].text if node.observations else _pairs(node.attributes)
         table.add_row(plain(node.name, "bold"), plain(node.type, "cyan"), Text(printable(about), "dim"))
+    return table
+
+
+def hit_table(hits: Hits) -> RenderableType:
+    """Return what a search found, one node a row, with the words around a match."""
+    if not len(hits):
+        return "nothing found"
+    table = _with_room("found in", ("name", 36), ("type", 18))
+    for hit in hits:
+        snippet = plain(printable(" ".join(hit.snippet.split())), "dim")
+        table.add_row(plain(hit.node.name, "bold"), plain(hit.node.type, "cyan"), snippet)
     return table
 
 

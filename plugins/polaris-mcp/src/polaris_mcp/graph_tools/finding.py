@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from polaris_core import Page
 from polaris_core.abc import Tool, ToolContext
 from polaris_mcp.graph_tools.refusals import explained
 from polaris_mcp.graph_tools.schemas import (
@@ -26,7 +27,7 @@ from polaris_mcp.graph_tools.showing import brief, brief_attributes, fitting
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from polaris_core import Neighbor, Node, Page
+    from polaris_core import Hit, Neighbor, Node
 
 __all__ = ["TOOLS"]
 
@@ -58,6 +59,29 @@ async def find_nodes(context: ToolContext, arguments: Mapping[str, Any]) -> Mapp
             "graph_overview tells which types there are."
         )
     return found
+
+
+@explained(writes=False)
+async def search_nodes(context: ToolContext, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Search nodes."""
+    scan: dict[str, Any] = {}
+
+    async def fetch(most: int) -> Page[Hit]:
+        hits = await context.graph.search(arguments["query"], type=arguments.get("type"), limit=most)
+        scan["complete"], scan["scanned"] = hits.complete, hits.scanned
+        return Page(hits.items)
+
+    rows, _ = await fitting(fetch, _hit, arguments.get("limit", _PAGE), context.answer_bytes)
+    found: dict[str, Any] = {"hits": rows}
+    if not scan["complete"]:
+        found["note"] = f"Only the first {scan['scanned']} nodes were looked at."
+    elif not rows:
+        found["note"] = "No node holds all of this. Try fewer words, or beginnings of words such as prog*."
+    return found
+
+
+def _hit(hit: Hit) -> dict[str, Any]:
+    return {"node": brief(hit.node, observations=1), "snippet": hit.snippet, "score": round(hit.score, 3)}
 
 
 @explained(writes=False)
@@ -113,6 +137,43 @@ TOOLS = (
             {"nodes": {"type": "array", "items": NODE}, "next": NEXT, "note": {"type": "string"}}, ["nodes"]
         ),
         handler=find_nodes,
+        read_only=True,
+        scopes=("graph:read",),
+    ),
+    Tool(
+        name="search_nodes",
+        title="Search texts",
+        description=(
+            "Search what is known by words, the best matches first: in names, observations and the attributes that were "
+            "chosen for it. All words must be there."
+        ),
+        input_schema=closed(
+            {
+                "query": {
+                    "type": "string",
+                    "minLength": 1,
+                    "maxLength": 1000,
+                    "description": 'Words; "a phrase" in double quotes; prog* for beginnings. Case does not count.',
+                },
+                "type": NODE_TYPE,
+                "limit": limit(_PAGE),
+            },
+            ["query"],
+        ),
+        output_schema=answer(
+            {
+                "hits": {
+                    "type": "array",
+                    "items": answer(
+                        {"node": NODE, "snippet": {"type": "string"}, "score": {"type": "number"}},
+                        ["node", "snippet", "score"],
+                    ),
+                },
+                "note": {"type": "string"},
+            },
+            ["hits"],
+        ),
+        handler=search_nodes,
         read_only=True,
         scopes=("graph:read",),
     ),

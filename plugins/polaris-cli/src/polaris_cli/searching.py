@@ -1,0 +1,32 @@
+"""The command `search`: the nodes that hold some words, the best first."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from polaris_cli.stores import open_state
+from polaris_cli.terminal import plain, show, show_json
+from polaris_core import to_json
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+
+    from polaris_core.abc import CommandContext
+
+__all__ = ["search"]
+
+
+def search(context: CommandContext, options: Namespace) -> int:
+    """Search. As JSON each under `hits` has its `node`, `score` and `snippet`; `complete` and `scanned` are as in `Hits`."""
+    with open_state(context, options) as graph:
+        hits = graph.search(" ".join(options.words), type=options.type, limit=options.limit)
+    if options.json:
+        found = [{"node": to_json(hit.node), "score": hit.score, "snippet": hit.snippet} for hit in hits]
+        show_json({"hits": found, "complete": hits.complete, "scanned": hits.scanned})
+    else:
+        from polaris_cli.tables import hit_table
+
+        show(hit_table(hits))
+        if not hits.complete:
+            show(plain(f"Only the first {hits.scanned:,} nodes were looked at.", "bold"))
+    return 0
