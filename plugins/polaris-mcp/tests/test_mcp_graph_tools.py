@@ -577,6 +577,8 @@ def test_every_answer_satisfies_its_output_schema(play: Any) -> None:
         ("graph_overview", {}),
         ("find_nodes", {"limit": 1}),
         ("find_nodes", {"text": "nothing like it"}),
+        ("search_nodes", {"query": "ada"}),
+        ("search_nodes", {"query": "nothing"}),
         ("get_nodes", {"names": ["Ada Lovelace", "ada lovelace"], "details": True}),
         ("neighbors", {"name": "Ada Lovelace"}),
         ("node_history", {"name": "Ada Lovelace"}),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from polaris_cli.stores import open_state
+from polaris_cli.stores import open_state, open_store, store_url
 from polaris_cli.terminal import plain, show, show_json
 from polaris_core import to_json
 
@@ -18,7 +18,9 @@ __all__ = ["search"]
 
 def search(context: CommandContext, options: Namespace) -> int:
     """Search. As JSON each under `hits` has its `node`, `score` and `snippet`; `complete` and `scanned` are as in `Hits`."""
-    with open_state(context, options) as graph:
+    # A store that is opened for reading only could not bring its index of words up to date.
+    now = None if options.at is not None else open_store(context, store_url(context), create=False)
+    with now or open_state(context, options) as graph:
         hits = graph.search(" ".join(options.words), type=options.type, limit=options.limit)
     if options.json:
         found = [{"node": to_json(hit.node), "score": hit.score, "snippet": hit.snippet} for hit in hits]

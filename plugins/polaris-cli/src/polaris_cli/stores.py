@@ -52,13 +52,13 @@ def store_url(context: CommandContext, named: str | None = None) -> str:
     )
 
 
-def open_store(context: CommandContext, url: str, *, read_only: bool = False) -> BlockingGraph:
+def open_store(context: CommandContext, url: str, *, read_only: bool = False, create: bool = True) -> BlockingGraph:
     """Open a store for blocking use; a `read_only` one is not made where it is missing."""
     settings = context.settings
     return open_graph_blocking(
         url,
         cache=None,  # a command asks once
-        create=not read_only,
+        create=create and not read_only,
         read_only=read_only,
         durability=settings.durability,
         busy_seconds=settings.busy_seconds,
