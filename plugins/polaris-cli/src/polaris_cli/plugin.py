@@ -1,4 +1,4 @@
-"""What this distribution offers: thirteen commands and a file format. Nothing heavy is imported before one of them runs."""
+"""What this distribution offers: fourteen commands and a file format. Nothing heavy is imported before one of them runs."""
 
 from __future__ import annotations
 
