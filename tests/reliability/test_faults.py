@@ -35,6 +35,7 @@ FAILURES: dict[str, frozenset[Kind]] = {
         {Kind.READ, Kind.WRITE, Kind.SYNC, Kind.TRUNCATE, Kind.OPEN, Kind.RENAME, Kind.UNLINK, Kind.MKDIR}
     ),
     "ENOSPC": frozenset({Kind.WRITE, Kind.TRUNCATE, Kind.OPEN, Kind.RENAME, Kind.MKDIR, Kind.SYNC}),
+    "EROFS": frozenset({Kind.WRITE, Kind.TRUNCATE, Kind.OPEN, Kind.RENAME, Kind.UNLINK, Kind.MKDIR, Kind.SYNC}),
     "EMFILE": frozenset({Kind.OPEN}),
     "ENOMEM": frozenset({Kind.MAP}),
     "ENOLCK": frozenset({Kind.LOCK}),

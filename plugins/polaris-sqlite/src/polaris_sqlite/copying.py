@@ -113,7 +113,7 @@ async def restore(file: Database, source: Path, progress: Progress | None) -> He
     teller = _Teller(progress, file.options.busy_seconds, file.location, share=3)
     async with file.aside() as connection:
         draft = _draft(file, Path(file.path))
-        await connection.run(lambda _: draft.__enter__())
+        await connection.run(partial(_begin, draft, file.location))
         try:
             await connection.run(partial(_prepare, file, source, draft.path, teller))
             return await file.run(partial(_replace, file, draft.path, teller), write=True)
@@ -122,6 +122,11 @@ async def restore(file: Database, source: Path, progress: Progress | None) -> He
             raise
         finally:
             await connection.run(lambda _: draft.__exit__(None, None, None))
+
+
+def _begin(draft: Draft, location: str, _: sqlite3.Connection) -> None:
+    with failures_of(location):
+        draft.__enter__()
 
 
 def _prepare(file: Database, source: Path, draft: Path, teller: _Teller, live: sqlite3.Connection) -> None:

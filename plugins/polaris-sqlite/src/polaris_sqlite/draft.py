@@ -41,7 +41,8 @@ class Draft:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        _remove(self.path)
+        with suppress(OSError):  # the outcome stands already, and the next draft removes what is left of this one
+            _remove(self.path)
         os.close(self._descriptor)
 
     def check_free(self) -> None:
