@@ -12,7 +12,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from importlib import import_module
 from typing import Any
 
@@ -24,6 +24,7 @@ from ordeal.interposer import Action, Fault, Interposer, Kind, MissingError
 from ordeal.weaknesses import WEAKNESSES
 from polaris_core import Graph, OutcomeUnknownError, PolarisError, RefusedError, open_graph
 
+RESTORE, BACKUP = 1_000, 1_001
 _SECONDS = 30  # until a task is taken for hanging
 
 
@@ -33,7 +34,8 @@ class Task:
 
     `moves` are lists of the numbers of steps: those of one list are written together. With `abandon` the process ends
     without closing the store. With `recover` the store is opened again, in the same process and without faults, and
-    written once more. `patient` stores make no checkpoints before they are closed.
+    written once more. `patient` stores make no checkpoints before they are closed. After the moves the store is restored from
+    the backup at `restore`, and backed up to `backup`; notes call the two steps `RESTORE` and `BACKUP`.
     """
 
     url: str
@@ -48,6 +50,8 @@ class Task:
     abandon: bool = False
     recover: bool = False
     patient: bool = False
+    restore: str = ""
+    backup: str = ""
 
     def encode(self) -> str:
         """Return the task as a line."""
@@ -96,9 +100,12 @@ class Performance:
         return graph
 
     async def _write(self, graph: Graph, number: int) -> None:
+        await self._do(number, lambda: graph.commit(step(number)))
+
+    async def _do(self, number: int, action: Callable[[], Awaitable[object]]) -> None:
         self.note("start", number)
         try:
-            await graph.commit(step(number))
+            await action()
         except OutcomeUnknownError as error:
             self.note("unknown", number, repr(str(error)))
         except RefusedError as error:
@@ -123,6 +130,10 @@ class Performance:
         graph = await self._open()
         for numbers in self._task.moves if graph else ():
             await asyncio.gather(*(self._write(graph, number) for number in numbers))
+        if graph and self._task.restore:
+            await self._do(RESTORE, lambda: graph.restore(self._task.restore))
+        if graph and self._task.backup:
+            await self._do(BACKUP, lambda: graph.backup(self._task.backup))
         if self._task.abandon:
             self.finish()
         if graph:
