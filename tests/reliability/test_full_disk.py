@@ -6,6 +6,7 @@ import asyncio
 import json
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,10 +32,9 @@ def mount(folder: Path, *options: str) -> str:
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
+def small_disk(scratch: Path) -> Iterator[Path]:
     """A file system of four megabytes; only root may have one."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
+    folder = Path(tempfile.mkdtemp(prefix="disk-", dir=scratch))
     try:
         complaint = mount(folder, "-t", "tmpfs", "-o", f"size={BYTES}", "tmpfs")
     except FileNotFoundError:

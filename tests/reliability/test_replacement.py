@@ -73,12 +73,16 @@ class Case:
     before: State
     after: State
 
-    def run(self, laboratory: Laboratory, directory: Path, fault: Fault, recording: str = "") -> Trial:
+    def run(
+        self, laboratory: Laboratory, directory: Path, fault: Fault, recording: str = "", weakness: str = ""
+    ) -> Trial:
         asked = {
             "restore": {"restore": str(copy_in(self.backend, directory))},
             "backup": {"backup": str(target(directory))},
         }
-        return laboratory.run(self.backend, directory, fault=fault, recording=recording, **asked.get(self.kind, {}))
+        return laboratory.run(
+            self.backend, directory, fault=fault, recording=recording, weakness=weakness, **asked.get(self.kind, {})
+        )
 
     def check(self, directory: Path, account: Account) -> None:
         """Raise `FailedTrialError` unless what is left was promised."""
@@ -129,12 +133,12 @@ def _of_copy(laboratory: Laboratory, backend: str, directory: Path) -> State:
     return asyncio.run(_look(store_url(backend, laboratory.place(directory))))
 
 
-def break_calls(laboratory: Laboratory, case: Case, faults: Sequence[Fault]) -> int:
+def break_calls(laboratory: Laboratory, case: Case, faults: Sequence[Fault], weakness: str = "") -> int:
     """Break a case once for each fault; return how often that was felt."""
     felt = 0
     for fault in faults:
         directory = laboratory.place(case.stage)
-        trial = case.run(laboratory, directory, fault)
+        trial = case.run(laboratory, directory, fault, weakness=weakness)
         try:
             if trial.status not in (0, -9):
                 raise FailedTrialError(f"ended with {trial.status}: {trial.notes}\n{laboratory.complaints()}")
@@ -205,3 +209,14 @@ def test_it_is_whole_or_nothing_at_every_point(
     faults = every_fault(laboratory, case)
     felt = break_calls(laboratory, case, faults)
     count(kind, backend, faults=len(faults), felt=felt, disks=lose_power(laboratory, case, THOUSANDS))
+
+
+@pytest.mark.parametrize(
+    ("backend", "kind", "weakness"),
+    [("sqlite", "migration", "migrates step by step"), ("sqlite", "backup", "backs up in place")],
+)
+def test_it_catches_a_store_that(backend: str, kind: str, weakness: str, laboratory: Laboratory) -> None:
+    case = prepare(laboratory, backend, kind)
+    killed = [fault for fault in every_fault(laboratory, case) if fault.action is Action.KILL]
+    with pytest.raises((FailedTrialError, PolarisError)):
+        break_calls(laboratory, case, killed[::2], weakness)

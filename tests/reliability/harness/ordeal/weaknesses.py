@@ -159,7 +159,40 @@ def _answers_with_what_the_system_said() -> None:
     _instead(database, "failures_of", lambda real: lambda location: nullcontext())
 
 
+def _migrates_step_by_step() -> None:
+    from polaris_sqlite.layout import Layout
+
+    def bring_forward(real: Any) -> Any:
+        def in_steps(self: Layout, database: sqlite3.Connection, **chosen: Any) -> None:
+            database.execute(f"PRAGMA user_version = {self.version:d}")
+            database.execute("COMMIT")
+            database.execute("BEGIN IMMEDIATE")
+            database.execute("PRAGMA user_version = 1")
+            real(self, database, **chosen)
+
+        return in_steps
+
+    _instead(Layout, "bring_forward", bring_forward)
+
+
+def _backs_up_in_place() -> None:
+    from polaris_sqlite.draft import Draft
+
+    def entering(real: Any) -> Any:
+        def begin(self: Draft) -> Any:
+            self.path = self.place
+            return real(self)
+
+        return begin
+
+    _instead(Draft, "__enter__", entering)
+    _instead(Draft, "check_free", lambda real: lambda self: None)
+    _instead(Draft, "publish", lambda real: lambda self: setattr(self, "path", self.path.with_name("nothing")))
+
+
 WEAKNESSES: Mapping[str, Weakness] = {
+    "migrates step by step": Weakness(backend="sqlite", weaken=_migrates_step_by_step),
+    "backs up in place": Weakness(backend="sqlite", weaken=_backs_up_in_place),
     "takes a full disk for success": Weakness(backend="json", weaken=_takes_a_full_disk_for_success),
     "takes a failed sync for success": Weakness(backend="json", weaken=_takes_a_failed_sync_for_success),
     "answers with what the system said": Weakness(backend="sqlite", weaken=_answers_with_what_the_system_said),
