@@ -150,4 +150,4 @@ def test_it_catches_a_store_that_asks_nobody_what_its_log_held(
 
     scene = prepare(laboratory, "sqlite", LONG)
     monkeypatch.setattr(database, "has_lost_frames", lambda *_: False)
-    assert "silent" in answers(laboratory, scene, Random(5).sample(every(scene, "flip"), 20))
+    assert "silent" in answers(laboratory, scene, Random(5).sample(every(scene, "flip"), 8))
