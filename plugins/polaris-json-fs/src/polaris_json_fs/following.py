@@ -311,11 +311,11 @@ class Following:
                 where=MANIFEST,
             )
 
-    def _settle_on(self, manifest: Manifest) -> None:
-        """Let go of what the files of a checkpoint hold."""
+    def _settle_on(self, manifest: Manifest) -> object:
+        """Let go of what the files of a checkpoint hold, and return it, to be dropped where no lock is held."""
         self._records.settled(manifest.generation)
-        self._records.history.settle(manifest.blocks("changes"), manifest.head)
         self._manifest = manifest
+        return self._records.history.settle(manifest.blocks("changes"), manifest.head)
 
     def _reload(self) -> None:
         """Load a checkpoint that is too far away to follow; another one may be under way, so try for a while."""

@@ -55,8 +55,12 @@ class History:
             if start:
                 self._latest = self._latest[start:]
 
-    def settle(self, blocks: Mapping[int, Entry], head: Head) -> None:
-        """Let go of what a checkpoint with this head holds in complete files; `blocks` are its files."""
+    def settle(self, blocks: Mapping[int, Entry], head: Head) -> Sequence[ChangeRecord]:
+        """Let go of what a checkpoint with this head holds in complete files; `blocks` are its files.
+
+        What was in memory is returned: to drop so many records takes a while, which nobody has to spend holding a lock.
+        """
+        before = self._latest
         open_block = block_of(head.seq + 1)
         self._blocks = {block: entry for block, entry in blocks.items() if block < open_block}
         if self._opened and block_of(_seq_of_line(self._opened[0])) < open_block:
@@ -64,6 +68,7 @@ class History:
         start = bisect_left(self._latest, open_block, key=_block)
         if start:
             self._latest = self._latest[start:]
+        return before
 
     def files(self, head: Head, guard: threading.Lock) -> Iterator[tuple[str, bytes]]:
         """Return path and content of the files of a checkpoint with this head that are not as they are to be.

@@ -133,9 +133,13 @@ class Store(Committing):
 
     def _turn(self) -> Frozen | None:
         """Let commits go on in a new journal, and hold on to the state before them; None if the files say it already."""
+        newest = checkpoint.newest(self.directory, self._location)
+        pending = (self.directory / NEXT).exists()
+        if pending or newest is None or newest.generation != self._manifest.generation:
+            with self._file_lock:
+                self._finish_left()
         with self._file_lock:
             self._catch_up_to_the_end()
-            self._finish_left()
             if self._applied == self._manifest.position:
                 return None
             if self._applied != self._journal.base:
@@ -169,12 +173,13 @@ class Store(Committing):
             self._catch_up_to_the_end()
             checkpoint.conclude(self.directory)
             with self._state:
-                self._settle_on(manifest)
+                dropped = self._settle_on(manifest)
                 self._tried = 0
             counter = self._shared()
             counter.generation = manifest.generation
             if self._applied == manifest.position:
                 counter.flags = 0
+        del dropped
         checkpoint.tidy(self.directory, manifest.generation)
 
     def _write(self, frozen: Frozen, after: Manifest) -> Manifest:
