@@ -125,6 +125,8 @@ async def compare(graph: Graph, query: Query) -> list[Any]:
 LONG = "x" * 256
 PROBES = [
     Query(kind="node", filter={"a": {"$gte": LONG}}, order="a", limit=2),
+    Query(kind="node", filter={"a": {"$gt": LONG}}),
+    Query(kind="node", filter={"a": {"$gt": LONG}}, order="a"),
     Query(kind="node", filter={"a": {"$lt": LONG + "y"}}, order="-a", limit=1),
     Query(kind="node", filter={"a": {"$startsWith": LONG + "y"}}),
     Query(kind="node", filter={"a": LONG}),
