@@ -29,6 +29,7 @@ from polaris_core import (
     PatchNode,
     PutNode,
     RenameNode,
+    StoreDamagedError,
     open_graph,
 )
 
@@ -247,5 +248,5 @@ def test_it_catches_a_store_that_forgets_what_only_its_journal_holds(
         return said._replace(put_nodes=()) if hasattr(said, "put_nodes") else said
 
     monkeypatch.setattr(following, "decode", decode)
-    with pytest.raises((AssertionError, NotFoundError)):
+    with pytest.raises((AssertionError, NotFoundError, StoreDamagedError)):
         play("json", scratch, 100, phases=[Phase.generate], database=None, derandomize=True)

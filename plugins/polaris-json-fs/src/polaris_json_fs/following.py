@@ -182,6 +182,9 @@ class Following:
                 raise self._damaged(error.offset, journal) from None
             if not turned:
                 break
+            if counter is not None and not self._read_only and verdict.end > acknowledged:
+                journal.sync()  # nobody was told of the turn, and what comes after it counts only if it is on the disk
+                journal.close()
         if counter is None or self._read_only:
             return verdict
         if verdict.end < size:
