@@ -305,6 +305,19 @@ async def looked_at(path: Path) -> tuple[bool, Any]:
         await store.close()
 
 
+def test_rows_that_stand_out_of_order_do_not_keep_verification_from_its_end(filled: Path) -> None:
+    with closing(sqlite3.connect(filled)) as database:
+        (page,) = database.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'receipts'").fetchone()
+        (size,) = database.execute("PRAGMA page_size").fetchone()
+    content = bytearray(filled.read_bytes())
+    start = (page - 1) * size
+    cell = start + int.from_bytes(content[start + 8 : start + 10], "big")
+    _, used = varint(content, cell)
+    content[cell + used] ^= 0x80  # the first of two rows has a number above the second's, and a header that is cut off
+    filled.write_bytes(content)
+    assert any("receipt" in finding.where for finding in verified(filled).findings)
+
+
 def test_a_damaged_page_is_reported_with_its_rows_and_the_rest_is_looked_at(
     path: Path, storage: Make, put: Put
 ) -> None:

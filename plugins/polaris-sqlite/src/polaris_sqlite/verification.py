@@ -255,7 +255,9 @@ def _examine_part(database: sqlite3.Connection, part: Part) -> Seen:
         if part.rows > 1:  # come as near as can be
             return Seen(0, [], part._replace(rows=part.rows // 2))
         return _beyond(database, part, error)
-    following = Part(part.table, rows[-1][0], min(2 * part.rows, _ROWS)) if len(rows) == part.rows else None
+    # Where numbers are damaged, rows stand out of order; the next part is a later one all the same.
+    upto = max((row[0] for row in rows if part.after < row[0] < _FAR), default=part.after + 1)
+    following = Part(part.table, upto, min(2 * part.rows, _ROWS)) if len(rows) == part.rows else None
     try:
         head = schema.read_head(database)
     except (PolarisError, sqlite3.Error, TypeError, ValueError):  # which is found for itself
@@ -265,7 +267,7 @@ def _examine_part(database: sqlite3.Connection, part: Part) -> Seen:
     findings += _out_of_place(database, table.kind, records)
     if part.table == "changes":
         findings += _gaps([row[0] for row in rows], max(part.after, head.floor), head, ended=following is None)
-    between = {"after": part.after, "upto": rows[-1][0] if rows else part.after, "floor": head.floor}
+    between = {"after": part.after, "upto": upto if rows else part.after, "floor": head.floor}
     for statement, sentence in table.misfits:
         try:
             misfits = database.execute(statement, between).fetchall()
