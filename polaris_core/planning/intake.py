@@ -50,8 +50,8 @@ class Intake:
     def __init__(
         self, *, on_existing: OnExisting, on_dangling: OnDangling, author: str | None, micros: int, limits: Limits
     ) -> None:
-        self.on_existing = on_existing
-        self.on_dangling = on_dangling
+        self.on_existing: OnExisting = on_existing
+        self.on_dangling: OnDangling = on_dangling
         self.author = author
         self.limits = limits
         self.bodies: FreshBodies = FreshBodies(from_micros(micros), author)

@@ -6,7 +6,7 @@ import asyncio
 import io
 import json
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import attrs
 import pytest
@@ -66,9 +66,7 @@ def written(records: Sequence[Node | Edge]) -> bytes:
 
 
 def read(data: bytes) -> list[UpsertNode | UpsertEdge]:
-    mutations = list(jsonl.read(io.BytesIO(data)))
-    assert all(isinstance(mutation, UpsertNode | UpsertEdge) for mutation in mutations)
-    return cast("list[UpsertNode | UpsertEdge]", mutations)
+    return list(jsonl.read(io.BytesIO(data)))
 
 
 @given(st.lists(nodes, max_size=4), attributes)

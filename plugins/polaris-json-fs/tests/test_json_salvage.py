@@ -13,9 +13,13 @@ from polaris_core import Batch, CreateEdge, CreateNode, Location, SetMeta, Store
 
 def salvaged(source, target):
     (specification,) = polaris_storages()
-    return asyncio.run(
-        specification.salvage(Location(scheme="json", path=str(source)), Location(scheme="json", path=str(target)))
-    )
+
+    async def scenario():
+        assert specification.salvage is not None
+        origin, copy = (Location(scheme="json", path=str(path)) for path in (source, target))
+        return await specification.salvage(origin, copy)
+
+    return asyncio.run(scenario())
 
 
 @pytest.fixture

@@ -247,7 +247,7 @@ def test_pages_look_at_no_more_than_they_may_and_still_find_everything(
     with open_graph_blocking(f"sqlite:///{path}", limits=Limits(scan=7)) as graph:
         fill(graph)
         graph.create_index("node", "v")
-        where: dict[str, Any] = {"w": {"$gte": 40}} if indexed else {"$text": "n04"}
+        where: Any = {"w": {"$gte": 40}} if indexed else {"$text": "n04"}
         found, cursor = [], None
         for _ in range(100):
             page = graph.find_nodes(where=where, order=order, limit=4, cursor=cursor)
