@@ -113,8 +113,8 @@ async def restore(file: Database, source: Path, progress: Progress | None) -> He
     teller = _Teller(progress, file.options.busy_seconds, file.location, share=3)
     async with file.aside() as connection:
         draft = _draft(file, Path(file.path))
-        await connection.run(partial(_begin, draft, file.location))
         try:
+            await connection.run(partial(_begin, draft, file.location))
             await connection.run(partial(_prepare, file, source, draft.path, teller))
             return await file.run(partial(_replace, file, draft.path, teller), write=True)
         except asyncio.CancelledError:

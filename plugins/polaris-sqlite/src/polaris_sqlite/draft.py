@@ -41,9 +41,11 @@ class Draft:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        if self._descriptor < 0:  # it was never made
+            return
         with suppress(OSError):  # the outcome stands already, and the next draft removes what is left of this one
             _remove(self.path)
-        os.close(self._descriptor)
+            os.close(self._descriptor)
 
     def check_free(self) -> None:
         """Raise `StoreUnavailableError` where there is something at the place already."""
