@@ -312,7 +312,7 @@ def test_rows_that_stand_out_of_order_do_not_keep_verification_from_its_end(fill
     content = bytearray(filled.read_bytes())
     start = (page - 1) * size
     cell = start + int.from_bytes(content[start + 8 : start + 10], "big")
-    _, used = varint(content, cell)
+    _, used = varint(bytes(content), cell)
     content[cell + used] ^= 0x80  # the first of two rows has a number above the second's, and a header that is cut off
     filled.write_bytes(content)
     assert any("receipt" in finding.where for finding in verified(filled).findings)
