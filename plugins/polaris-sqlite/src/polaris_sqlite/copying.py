@@ -164,7 +164,7 @@ def _prepare(file: Database, source: Path, draft: Path, teller: _Teller, live: s
 
 
 def _replace(file: Database, draft: Path, teller: _Teller) -> Head:
-    with closing(_connect(draft)) as copy:
+    with failures_of(file.location), closing(_connect(draft)) as copy:
 
         def seal(live: sqlite3.Connection) -> Head:
             """Give the copy the head it is to have. What is there now cannot move meanwhile."""
