@@ -36,6 +36,7 @@ HOMES: Mapping[tuple[Kind, str], str] = {
     ("commands", "get"): "polaris-kg-cli",
     ("commands", "history"): "polaris-kg-cli",
     ("commands", "import"): "polaris-kg-cli",
+    ("commands", "index"): "polaris-kg-cli",
     ("commands", "neighbors"): "polaris-kg-cli",
     ("commands", "repair"): "polaris-kg-cli",
     ("commands", "restore"): "polaris-kg-cli",

@@ -254,7 +254,7 @@ nodes = st.builds(
     Node,
     st.builds(lambda text, number: f"{text} {number}", words, st.integers(0, 3)),
     st.sampled_from(["t", "u"]),
-    st.fixed_dictionaries({}, optional={"x": texts, "y": st.lists(texts, max_size=2) | st.integers()}),
+    st.fixed_dictionaries({}, optional={"x": texts, "y": st.lists(texts, max_size=2) | st.integers(-9, 9)}),
     st.lists(texts.filter(str.strip), max_size=2),
 )
 beginnings = st.builds(lambda word: f"{word}*", words)

@@ -41,6 +41,7 @@ ROWS = {
                 "get",
                 "history",
                 "import",
+                "index",
                 "neighbors",
                 "repair",
                 "restore",

@@ -81,7 +81,7 @@ def test_the_check_makes_no_store_where_a_path_is_misspelt_unless_it_is_told_to(
 def test_the_check_lists_the_tools(serve: Any, capfd: pytest.CaptureFixture[str]) -> None:
     assert serve("memory:", "--check") == 0
     listed = capfd.readouterr().out
-    assert "13 tools" in listed
+    assert "14 tools" in listed
     assert [line.split()[:3] for line in listed.splitlines() if line.startswith("create_edges")] == [
         ["create_edges", "graph", "adds"]
     ]

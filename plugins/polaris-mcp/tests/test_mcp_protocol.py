@@ -75,7 +75,7 @@ def test_a_refusal_reaches_the_model_as_text(talk: Any) -> None:
 def test_tools_are_listed_with_schemas_and_annotations(talk: Any) -> None:
     async def scenario(client: Client) -> None:
         tools = {tool.name: tool for tool in (await client.list_tools()).tools}
-        assert len(tools) == 13
+        assert len(tools) == 14
         find, delete = tools["find_nodes"].annotations, tools["delete_nodes"].annotations
         assert find is not None
         assert delete is not None

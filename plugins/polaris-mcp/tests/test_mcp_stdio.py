@@ -255,7 +255,7 @@ def test_a_broken_toolset_fails_the_check_and_a_server_serves_the_rest(installat
     checked = run(installation, "--store", "sqlite:///kg.db", "--check", "--create", "--json")
     assert checked.returncode == 1
     report = json.loads(checked.stdout)
-    assert len(report["tools"]) == 13
+    assert len(report["tools"]) == 14
     assert "no_such_module" in report["faults"][0]
     ended = run(installation, "--store", "memory:", say=lines(INITIALIZE, INITIALIZED, call(2, "graph_overview")))
     assert ended.returncode == 0
