@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
-from functools import cache
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import attrs
@@ -159,17 +159,31 @@ def body_of_edge(edge: Edge) -> str:
 
 
 class FreshBodies:
-    """Bodies of records that are all made at one time by one author: those of `body_of_node` and `body_of_edge`, cheaper."""
+    """What is stored of records that are all made at one time by one author: their bodies and the changes that tell of them.
+
+    They are those of `body_of_node`, `body_of_edge` and `change_body`, cheaper.
+    """
 
     def __init__(self, time: datetime, author: str | None) -> None:
-        self._time: str = dumps(time)[1:-1]
-        begin = f',"author":{dumps(author)},"created_at":{dumps(time)}'
-        end = f',"updated_at":{dumps(time)},"version":1}}'
+        moment, name = dumps(time), dumps(author)
+        begin = f',"author":{name},"created_at":{moment}'
+        end = f',"updated_at":{moment},"version":1}}'
+        self._time: str = moment[1:-1]
         self._edge_end = begin + end
         self._observed = f'{begin},"observations":'
         self._node_end = end
-        self.bare_edge: str = self.edge(EMPTY)
-        self.bare_node: str = self.node(EMPTY, ())
+        self._change_begin = f'{{"author":{name},"key":'
+        self._change_end = f',"time":{moment}'
+
+    @cached_property
+    def bare_node(self) -> str:
+        """The body of a node with nothing in it."""
+        return self.node(EMPTY, ())
+
+    @cached_property
+    def bare_edge(self) -> str:
+        """The body of an edge with nothing in it."""
+        return self.edge(EMPTY)
 
     def node(self, attributes: Any, observed: Sequence[Observation]) -> str:
         """Return a node's body; observations that have no time get that of the record."""
@@ -181,7 +195,15 @@ class FreshBodies:
 
     def edge(self, attributes: Any) -> str:
         """Return an edge's body."""
-        return f'{{"attributes":{orjson.dumps(attributes, list, _CANONICAL).decode()}{self._edge_end}'
+        return f'{{"attributes":{dumps(attributes)}{self._edge_end}'
+
+    def created_node(self, name: str, type: str, body: str) -> str:
+        """Return the body of the change that tells of a new node."""
+        return f'{self._change_begin}{dumps(name)},"record":{body}{self._change_end},"type":{dumps(type)}}}'
+
+    def created_edge(self, key: EdgeKey, body: str) -> str:
+        """Return the body of the change that tells of a new edge."""
+        return f'{self._change_begin}{dumps(key)},"record":{body}{self._change_end}}}'
 
 
 def _provenance(body: dict[str, Any], revision: int) -> Provenance:

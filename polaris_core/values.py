@@ -150,7 +150,7 @@ def _freeze(value: Any, depth: int) -> Any:  # noqa: C901, PLR0911 - one case a 
 def _freeze_object(value: Mapping[Any, Any], depth: int) -> FrozenDict:
     if depth >= MAX_DEPTH:
         raise InvalidValueError(f"nested deeper than {MAX_DEPTH} levels")
-    items = {}
+    items: dict[str, Any] = {}
     for key, item in value.items():
         if type(key) is not str:
             if not isinstance(key, str):
@@ -158,7 +158,12 @@ def _freeze_object(value: Mapping[Any, Any], depth: int) -> FrozenDict:
             key = str.__str__(key)  # noqa: PLW2901
         if not key.isascii() or "\x00" in key:
             _check_string(key)
-        if type(item) is str and item.isascii() and "\x00" not in item:  # what most values are, without another call
+        if (  # what most values are, without another call
+            (type(item) is str and item.isascii() and "\x00" not in item)
+            or (type(item) is int and INT64_MIN <= item <= INT64_MAX)
+            or item is None
+            or type(item) is bool
+        ):
             items[key] = item
             continue
         try:

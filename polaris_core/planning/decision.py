@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, NoReturn
 
-from polaris_core.codec import change_body, trusted_provenance
+from polaris_core.codec import FreshBodies, change_body, trusted_provenance
 from polaris_core.errors import LimitExceededError
 from polaris_core.limits import Limits
 from polaris_core.model import EdgeKey, Provenance
@@ -25,6 +25,7 @@ class Decision:
         self.limits = limits
         self.forgotten: int = micros - limits.receipt_seconds * 1_000_000  # receipts before this time count no more
         self.author: str | None = None
+        self.bodies: FreshBodies = FreshBodies(self.time, None)
         self.first: int = 0
         self.records: int = 0  # of this batch, as are the bytes
         self.bytes: int = 0
@@ -56,7 +57,9 @@ class Decision:
         source: int = 0,
         target: int = 0,
     ) -> None:
-        body = change_body(key, self.time, self.author, data)
+        self._append(kind, id, change_body(key, self.time, self.author, data), source, target)
+
+    def _append(self, kind: str, id: int, body: str, source: int = 0, target: int = 0) -> None:
         self.bytes += len(body)
         self.working.append(kind, id, body, self.first, source, target)
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, NoReturn
 
-from polaris_core.codec import trusted_edge, trusted_provenance
+from polaris_core.codec import body_of_edge, trusted_edge, trusted_provenance
 from polaris_core.errors import EdgeExistsError, EdgeNotFoundError, NodeNotFoundError
-from polaris_core.model import EdgeKey
+from polaris_core.model import Edge, EdgeKey
 from polaris_core.mutations import CreateEdge, DeleteEdge, PatchEdge, PutEdge, Result, UpsertEdge
 from polaris_core.planning.decision import Decision, delta_body
 from polaris_core.planning.delta import attributes_delta, patched, same
@@ -31,8 +31,9 @@ class EdgeDecision(Decision):
             id, revision = self.working.new_id(), self.working.seq + 1
             provenance = trusted_provenance(1, revision, self.time, self.time, self.author)
             edge = trusted_edge(key, mutation.attributes, provenance)
-            body = self._store_edge(id, triple, edge, revision).record.body
-            self._change("edge.created", id, key, {"record": body}, triple[0], triple[2])
+            body = self.bodies.edge(mutation.attributes)
+            self._store_edge(id, triple, edge, revision, body)
+            self._append("edge.created", id, self.bodies.created_edge(key, body), triple[0], triple[2])
             return Result("created", key, id, revision, edge)
         before = state.edge.attributes
         if isinstance(mutation, CreateEdge):
@@ -49,17 +50,16 @@ class EdgeDecision(Decision):
             return Result("unchanged", key, id, state.record.revision, edge)
         provenance = self._next(state.edge.provenance)
         edge = trusted_edge(key, after, provenance)
-        self._store_edge(id, triple, edge, provenance.revision)
+        self._store_edge(id, triple, edge, provenance.revision, body_of_edge(edge))
         forward, backward = attributes_delta(before, after), attributes_delta(after, before)  # type: ignore[arg-type]
         delta = delta_body(forward, backward, state.edge.provenance)
         self._change("edge.updated", id, key, delta, triple[0], triple[2])
         return Result("updated", key, id, provenance.revision, edge)
 
-    def _store_edge(self, id: int, triple: tuple[int, str, int], edge: Any, revision: int) -> EdgeState:
+    def _store_edge(self, id: int, triple: tuple[int, str, int], edge: Edge, revision: int, body: str) -> None:
         self._count()
-        state = self.working.put_edge(id, triple, edge, revision)
-        self._bound(state.record.body)
-        return state
+        self._bound(body)
+        self.working.put_edge(id, triple, edge, revision, body)
 
     def _delete_edge(self, mutation: DeleteEdge) -> Result:
         key = mutation.key

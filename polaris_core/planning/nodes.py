@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from polaris_core.codec import recorded, trusted_node, trusted_provenance
+from polaris_core.codec import body_of_node, recorded, trusted_node, trusted_provenance
 from polaris_core.errors import NodeExistsError, NodeHasEdgesError
 from polaris_core.model import Node, Observation, Patch
 from polaris_core.mutations import CreateNode, DeleteNode, PatchNode, PutNode, RenameNode, Result, UpsertNode
@@ -59,8 +59,9 @@ class NodeDecision(EdgeDecision):
         id, revision = self.working.new_id(), self.working.seq + 1
         provenance = trusted_provenance(1, revision, self.time, self.time, self.author)
         node = trusted_node(name, type, attributes, self._observed((), observed), provenance)
-        state = self._store_node(id, node, revision)
-        self._change("node.created", id, name, {"type": type, "record": state.record.body})
+        body = self.bodies.node(attributes, node.observations)
+        self._store_node(id, node, revision, body)
+        self._append("node.created", id, self.bodies.created_node(name, type, body))
         return Result("created", name, id, revision, node)
 
     def _update_node(
@@ -80,7 +81,7 @@ class NodeDecision(EdgeDecision):
             return Result("unchanged", before.name, id, state.record.revision, before)
         provenance = self._next(before.provenance)
         node = trusted_node(before.name, type, attributes, observed, provenance)
-        self._store_node(id, node, provenance.revision)
+        self._store_node(id, node, provenance.revision, body_of_node(node))
         self._change("node.updated", id, node.name, delta_body(forward, backward, before.provenance))
         return Result("updated", node.name, id, provenance.revision, node)
 
@@ -93,7 +94,7 @@ class NodeDecision(EdgeDecision):
             raise NodeExistsError(f"node {mutation.to!r} exists", key=mutation.to)
         provenance = self._next(before.provenance)
         node = trusted_node(mutation.to, before.type, before.attributes, before.observations, provenance)
-        self._store_node(id, node, provenance.revision)
+        self._store_node(id, node, provenance.revision, body_of_node(node))
         delta = delta_body({"name": mutation.to}, {"name": mutation.name}, before.provenance)
         self._change("node.renamed", id, mutation.to, delta)
         return Result("renamed", mutation.to, id, provenance.revision, node)
@@ -125,13 +126,12 @@ class NodeDecision(EdgeDecision):
         self._change("node.deleted", id, mutation.name, gone)
         return Result("deleted", mutation.name, id, self.working.seq)
 
-    def _store_node(self, id: int, node: Node, revision: int) -> NodeState:
+    def _store_node(self, id: int, node: Node, revision: int, body: str) -> None:
         self._count()
         if len(node.observations) > self.limits.observations:
             self._over("observations", len(node.observations), self.limits.observations)
-        state = self.working.put_node(id, node, revision)
-        self._bound(state.record.body)
-        return state
+        self._bound(body)
+        self.working.put_node(id, node, revision, body)
 
 
 def _without(observed: tuple[Observation, ...], patch: Patch) -> tuple[Observation, ...]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from polaris_core.codec import (
+    FreshBodies,
     digest_of,
     dumps,
     loads,
@@ -87,7 +88,9 @@ class _Group(NodeDecision):
         """Decide on one batch; None where it has no place in a group that holds something already."""
         working = self.working
         start = working.begin()
-        self.author, self.first, self.records, self.bytes = batch.author, working.seq + 1, 0, 0
+        if batch.author != self.author:
+            self.author, self.bodies = batch.author, FreshBodies(self.time, batch.author)
+        self.first, self.records, self.bytes = working.seq + 1, 0, 0
         try:
             if len(batch.mutations) > self.limits.batch_mutations:
                 self._over("batch_mutations", len(batch.mutations), self.limits.batch_mutations)

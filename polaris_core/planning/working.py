@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from polaris_core.codec import body_of_edge, body_of_node, decode_edge, decode_node
+from polaris_core.codec import decode_edge, decode_node
 from polaris_core.errors import StoreDamagedError
 from polaris_core.model import Edge, Node
 from polaris_core.planning.load import Current
@@ -134,9 +134,8 @@ class Working:
         self.next_id += 1
         return self.next_id - 1
 
-    def put_node(self, id: int, node: Node, revision: int) -> NodeState:
-        """Write a node under its id; a name that differs from before is a rename."""
-        state = NodeState(NodeRecord(id, node.name, node.type, revision, body_of_node(node)), node)
+    def put_node(self, id: int, node: Node, revision: int, body: str) -> None:
+        """Write a node and its stored body under its id; a name that differs from before is a rename."""
         before = self._names.get(id)
         if before != node.name:
             if before is not None and self._ids.get(before) == id:
@@ -144,8 +143,7 @@ class Working:
             self._write(self._ids, node.name, id)
             self._write(self._names, id, node.name)
             self._write(self._moved, id, revision)
-        self._write(self._nodes, id, state)
-        return state
+        self._write(self._nodes, id, NodeState(NodeRecord(id, node.name, node.type, revision, body), node))
 
     def delete_node(self, id: int) -> None:
         """Take a node away; its edges must be gone."""
@@ -153,15 +151,13 @@ class Working:
         self._erase(self._names, id)
         self._write(self._nodes, id, None)
 
-    def put_edge(self, id: int, triple: Triple, edge: Edge, revision: int) -> EdgeState:
-        """Write an edge under its id."""
+    def put_edge(self, id: int, triple: Triple, edge: Edge, revision: int, body: str) -> None:
+        """Write an edge and its stored body under its id."""
         source, type_, target = triple
-        state = EdgeState(EdgeRecord(id, source, type_, target, revision, body_of_edge(edge)), edge)
-        self._write(self._edges, triple, state)
+        self._write(self._edges, triple, EdgeState(EdgeRecord(id, source, type_, target, revision, body), edge))
         for end in (source, target):
             self._write(self._incident.setdefault(end, {}), triple, None)
             self._write(self._moved, end, revision)
-        return state
 
     def delete_edge(self, triple: Triple, revision: int) -> None:
         """Take an edge away."""

@@ -37,7 +37,15 @@ from polaris_core import (
     open_graph,
     open_graph_blocking,
 )
-from polaris_core.codec import FreshBodies, body_of_edge, body_of_node, recorded, trusted_edge, trusted_node
+from polaris_core.codec import (
+    FreshBodies,
+    body_of_edge,
+    body_of_node,
+    change_body,
+    recorded,
+    trusted_edge,
+    trusted_node,
+)
 from polaris_core.model import EdgeKey, Provenance
 from polaris_core.values import EMPTY, freeze_object, from_micros
 
@@ -460,6 +468,9 @@ def test_fresh_bodies_are_those_of_the_codec(
     assert bodies.node(frozen, given_observed) == body_of_node(trusted_node("n", "t", frozen, stored, provenance))
     assert bodies.edge(frozen) == body_of_edge(trusted_edge(EdgeKey("a", "x", "b"), frozen, provenance))
     assert bodies.bare_node == body_of_node(trusted_node("n", "t", EMPTY, (), provenance))
+    made, key = bodies.node(frozen, given_observed), EdgeKey("a", "x", 'b"é')
+    assert bodies.created_node("n", 't"', made) == change_body("n", time, author, {"type": 't"', "record": made})
+    assert bodies.created_edge(key, made) == change_body(key, time, author, {"record": made})
 
 
 names = st.sampled_from("abcd")
