@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -44,7 +45,7 @@ def fill(graph: BlockingGraph, count: int = 50) -> None:
 
 
 def rows_of(path: Path) -> list[tuple[Any, ...]]:
-    with sqlite3.connect(path) as database:
+    with closing(sqlite3.connect(path)) as database:
         return database.execute(
             "SELECT kind, path, rank, value, id FROM indexed JOIN indexes USING (number)"
         ).fetchall()
@@ -231,7 +232,7 @@ def test_the_query_plan_uses_the_index(
 
 def test_counts_by_type_read_an_index_alone(path: Path, graph: BlockingGraph) -> None:
     fill(graph)
-    with sqlite3.connect(path) as database:
+    with closing(sqlite3.connect(path)) as database:
         ((*_, step),) = database.execute(
             "EXPLAIN QUERY PLAN SELECT type, count(*) FROM nodes GROUP BY type ORDER BY type"
         ).fetchall()
