@@ -14,7 +14,7 @@ from polaris_core import (
     CreateEdge,
     CreateNode,
     ProgramError,
-    StoreUnavailableError,
+    StoreDamagedError,
 )
 from polaris_core.abc import CommitPlan, Link, NodeRecord, Session
 
@@ -125,7 +125,7 @@ def test_what_is_asked_by_key_is_searched_by_an_index(statement: Any, parameters
     [("head",), ("nodes", ["a"]), ("links", [1], "both", None, 9, 0), ("keys", "node", "", 9), ("counts",)],
     ids=lambda method: method[0],
 )
-def test_what_sqlite_says_inside_a_program_is_in_our_words(storage: Make, path: Any, method: Any) -> None:
+def test_a_table_that_is_missing_inside_a_program_is_damage_in_our_words(storage: Make, path: Any, method: Any) -> None:
     async def main() -> None:
         async with opened(storage()) as store:
             with sqlite3.connect(path) as database:
@@ -134,7 +134,9 @@ def test_what_sqlite_says_inside_a_program_is_in_our_words(storage: Make, path: 
             database.close()
 
             async def program(seen: Session) -> Any:
-                with pytest.raises(StoreUnavailableError, match=r"graph\.db failed \(no such table"):
+                with pytest.raises(
+                    StoreDamagedError, match=r"graph\.db lacks a part of what it is made of \(no such table"
+                ):
                     await getattr(seen, method[0])(*method[1:])
 
             await store.read(program)

@@ -51,6 +51,8 @@ def of_sqlite(error: sqlite3.Error, location: str) -> StorageError:
     """Return the error to raise for what SQLite raised."""
     if isinstance(error, sqlite3.IntegrityError):
         return ProgramError(f"{location} refused a plan that contradicts what it holds: {error}")
+    if code_of(error) == sqlite3.SQLITE_ERROR and str(error).startswith(("no such table", "no such column")):
+        return StoreDamagedError(f"{location} lacks a part of what it is made of ({error})", location=location)
     kind, sentence = _SENTENCES.get(code_of(error), (StoreUnavailableError, "failed"))
     return kind(f"{location} {sentence} ({error})", location=location)
 
