@@ -160,8 +160,8 @@ class Database:
         if before is not None:
             remind(path, before)
         raise StoreDamagedError(
-            f"{log} is damaged: commits that were acknowledged cannot be read from it; restore a backup, or delete"
-            f" {path}-shm to go on with what stands before the damage and lose the rest",
+            f"{log} is damaged: commits that were acknowledged cannot be read from it; restore a backup, or copy what"
+            " can still be read into a new store with polaris-kg repair --salvage",
             location=self.location,
             where=str(log),
         )

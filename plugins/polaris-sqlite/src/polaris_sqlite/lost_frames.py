@@ -60,7 +60,8 @@ def remind(path: str, before: Remembered) -> None:
 def has_lost_frames(path: str, before: Remembered | None, frames: int) -> bool:
     """Return whether a log holds less than was committed, now that SQLite has found `frames` in it.
 
-    `before` is what the wal-index said before SQLite opened the database. A log whose header is damaged is lost as a whole.
+    `before` is what the wal-index said before SQLite opened the database. A log whose header is damaged is lost as a whole,
+    unless all of it was copied back: then a crash may have torn the header with which it began anew.
     """
     try:
         with Path(f"{path}-wal").open("rb") as file:
@@ -70,7 +71,7 @@ def has_lost_frames(path: str, before: Remembered | None, frames: int) -> bool:
     if len(header) < _HEADER_BYTES or not any(header):
         return False  # nobody has written to it, or it was emptied
     if not _is_whole(header):
-        return True
+        return before is None or before.copied < before.frames
     if before is None or header[16:24] != before.salts or frames >= before.frames:
         return False
     return frames > 0 or before.copied < before.frames  # a part of the log would go back on what was copied

@@ -7,6 +7,7 @@ write-ahead log in place of older ones. Nothing here raises for what it finds; w
 from __future__ import annotations
 
 import struct
+import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
@@ -25,6 +26,8 @@ _LOCK_BYTE = 1 << 30
 _INTEGER_BYTES = {1: 1, 2: 2, 3: 3, 4: 4, 5: 6, 6: 8}
 _FRAME_HEADER = struct.Struct(">IIIIII")
 _LOG_HEADER = 32
+_ORDERS = {0x377F0682: "<", 0x377F0683: ">"}
+_ORDER_HERE = "<" if sys.byteorder == "little" else ">"
 
 
 class Cell(NamedTuple):
@@ -59,32 +62,43 @@ class Pages:
     # --- the log --------------------------------------------------------------------------------------------------
 
     def _read_log(self) -> tuple[dict[int, int], bool]:
-        """Return where in the log the pages of its commits are, and whether a part of it that may count makes no sense."""
+        """Return where in the log the pages of its commits are, and whether a part of it that may count makes no sense.
+
+        Where the header is damaged, the first frame is believed and those that continue it: each row has a checksum of its own.
+        """
         log = self._log
-        order = {0x377F0682: "<", 0x377F0683: ">"}.get(int.from_bytes(log[:4], "big"))
-        if len(log) < _LOG_HEADER or order is None or int.from_bytes(log[8:12], "big") != self.size:
-            return {}, any(log[:_LOG_HEADER])
-        salts, sums = log[16:24], _sums(log[:24], order, (0, 0))
+        if len(log) < _LOG_HEADER + 24 or not any(log[:_LOG_HEADER]):
+            return {}, False
+        order = _ORDERS.get(int.from_bytes(log[:4], "big"))
+        whole = order is not None and int.from_bytes(log[8:12], "big") == self.size
+        order = order or _ORDER_HERE
+        sums: tuple[int, int] | None = _sums(log[:24], order, (0, 0))
+        whole = whole and sums == struct.unpack(">II", log[24:32])
+        salts = log[16:24] if whole else log[_LOG_HEADER + 8 : _LOG_HEADER + 16]
+        sums = sums if whole else None
         committed: dict[int, int] = {}
         pending: dict[int, int] = {}
         step = 24 + self.size
         broken = False
         for start in range(_LOG_HEADER, len(log) - step + 1, step):
-            number, pages, _, _, first, second = _FRAME_HEADER.unpack_from(log, start)
-            if log[start + 8 : start + 16] != salts:  # from before the log began anew
-                break
+            number, pages, _, _, *told = _FRAME_HEADER.unpack_from(log, start)
+            # One from before the log began anew has neither half of the salts.
+            ours = log[start + 8 : start + 12] == salts[:4] or log[start + 12 : start + 16] == salts[4:]
             if not broken:
-                sums = _sums(log[start + 24 : start + step], order, _sums(log[start : start + 8], order, sums))
-                broken = sums != (first, second)
+                if sums is None:
+                    sums = told[0], told[1]
+                else:
+                    sums = _sums(log[start + 24 : start + step], order, _sums(log[start : start + 8], order, sums))
+                broken = not ours or sums != tuple(told)
             if broken:
-                if pages:  # a commit behind what cannot be trusted
+                if ours and pages:  # a commit behind what cannot be trusted
                     return committed, True
                 continue
             pending[number] = start + 24
             if pages:
                 committed |= pending
                 pending = {}
-        return committed, False
+        return committed, not whole
 
     # --- pages ----------------------------------------------------------------------------------------------------
 
