@@ -178,6 +178,38 @@ def test_a_commit_that_a_reader_sees_before_the_writer_has_applied_it_is_applied
     asyncio.run(scenario())
 
 
+def test_a_commit_that_comes_while_a_reader_follows_a_turn_goes_to_the_new_journal(storage):
+    async def scenario():
+        here, there = storage(), storage()
+        await here.open()
+        await here.commit(one_more)
+        await there.open()
+        await there.commit(one_more)
+        await here.read(lambda session: session.head())
+        await there._threads.keep.run(there._store.checkpoint)
+        turning, go_on = threading.Event(), threading.Event()
+        turn = here._store._records.turn
+
+        def turn_slowly(generation):
+            turning.set()
+            go_on.wait()
+            turn(generation)
+
+        here._store._records.turn = turn_slowly
+        read = asyncio.ensure_future(here.read(lambda session: session.head()))
+        await asyncio.to_thread(turning.wait)
+        write = asyncio.ensure_future(here.commit(one_more))
+        await asyncio.wait([write], timeout=0.2)  # it cannot come to its end, and must not
+        go_on.set()
+        await read
+        plan = await write
+        assert await there.read(lambda session: session.head()) == plan.head
+        await here.close()
+        await there.close()
+
+    asyncio.run(scenario())
+
+
 def test_each_program_is_one_hop(storage):
     async def scenario():
         store = storage()

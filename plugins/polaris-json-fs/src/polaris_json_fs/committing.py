@@ -57,7 +57,7 @@ class Committing(Following):
     def _is_at_the_end(self) -> bool:
         """Whether there is nothing to catch up with. Called with the lock, but a long read may hold `_state`.
 
-        The reader changes `_applied` after what belongs to it and the journal last, so they are looked at in this order.
+        The reader changes `_applied` last, after the journal and what belongs to it, so it is looked at first.
         """
         counter = self._shared()
         return (

@@ -56,7 +56,7 @@ class Following:
         self._alone = False
         self._state = threading.Lock()
         self._applied = 0  # the position of what is in memory
-        self._journal = self._journal_of(Turn(0, ""))
+        self._journal = self._journal_of(Turn(0, ""), 0)
         self._seen: tuple[object, ...] = ()
         self._broken: StorageError | None = None
 
@@ -133,21 +133,21 @@ class Following:
     def _take_over(self, records: Records, manifest: Manifest) -> None:
         self._records = records
         self._manifest = manifest
-        self._applied = manifest.position
-        self._go_on_in(Turn(manifest.generation, manifest.journal))
+        self._go_on_in(Turn(manifest.generation, manifest.journal), manifest.position)
+        self._applied = manifest.position  # last: see `_advance`
 
-    def _go_on_in(self, turn: Turn) -> None:
+    def _go_on_in(self, turn: Turn, base: int) -> None:
         """Make a journal, of which nothing is applied yet, the one in use."""
         self._journal.close()
-        self._journal = self._journal_of(turn)
+        self._journal = self._journal_of(turn, base)
 
-    def _journal_of(self, turn: Turn) -> JournalFile:
+    def _journal_of(self, turn: Turn, base: int) -> JournalFile:
         return JournalFile(
             self.directory,
             self._location,
             turn.generation,
             seed=turn.seed,
-            base=self._applied,
+            base=base,
             write=not self._read_only,
         )
 
@@ -288,11 +288,12 @@ class Following:
 
     def _advance(self, length: int, turn: Turn | None) -> None:
         """Count a frame of this length as applied."""
-        self._applied += length
+        applied = self._applied + length
         self._journal.frames += 1
         if turn is not None:
             self._records.turn(turn.generation)
-            self._go_on_in(turn)
+            self._go_on_in(turn, applied)
+        self._applied = applied  # last: a writer that finds itself at the end takes all the rest without `_state`
 
     def _follow(self, generation: int) -> None:
         """Take note of a checkpoint that another process wrote."""
