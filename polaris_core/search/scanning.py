@@ -13,7 +13,7 @@ from polaris_core.search.asked import Phrase, TextQuery
 from polaris_core.search.texts import WEIGHTS, texts_of
 from polaris_core.search.words import Word, words_of
 
-__all__ = ["SEARCHED", "Found", "TextHits", "scan_text", "searched_paths"]
+__all__ = ["SEARCHED", "Found", "TextHits", "found_in", "scan_text", "searched_paths"]
 
 SEARCHED = "search/attributes"
 """The key of the record beside the graph that lists the paths of attributes which are searched."""
@@ -68,7 +68,7 @@ async def scan_text(session: Session, query: TextQuery) -> TextHits:
             break
         for record in records:
             if (query.type is None or record.type == query.type) and _may_match(record, words):
-                found = _found(record, query.phrases, paths)
+                found = found_in(record, query.phrases, paths)
                 if found is not None:
                     entry = (found.score, -record.id, found)
                     (heapq.heappush if len(best) < query.limit else heapq.heappushpop)(best, entry)
@@ -84,7 +84,8 @@ def _may_match(record: NodeRecord, words: set[str]) -> bool:
     return all(word in body or word in name for word in words)
 
 
-def _found(record: NodeRecord, phrases: Sequence[Phrase], paths: Sequence[Path]) -> Found | None:
+def found_in(record: NodeRecord, phrases: Sequence[Phrase], paths: Sequence[Path]) -> Found | None:
+    """Return how a node matches, with the score that a scan gives it; None where it does not."""
     texts = texts_of(record, paths)
     words = [words_of(text) for text in texts]
     score, snippet = 0.0, ""
@@ -102,17 +103,15 @@ def _found(record: NodeRecord, phrases: Sequence[Phrase], paths: Sequence[Path])
 
 
 def _places(words: Sequence[Word], phrase: Phrase) -> list[int]:
-    wanted, size = phrase.words, len(phrase.words)
-    return [
-        place for place in range(len(words) - size + 1) if _stands(words[place : place + size], wanted, phrase.prefix)
-    ]
-
-
-def _stands(words: Sequence[Word], wanted: Sequence[str], prefix: bool) -> bool:
-    for word, want in zip(words[:-1], wanted[:-1], strict=True):
-        if word.text != want:
-            return False
-    return words[-1].text.startswith(wanted[-1]) if prefix else words[-1].text == wanted[-1]
+    *before, last = phrase.words
+    size = len(before)
+    if phrase.prefix:
+        ends = [place for place, word in enumerate(words) if word.text.startswith(last)]
+    else:
+        ends = [place for place, word in enumerate(words) if word.text == last]
+    if not before:
+        return ends
+    return [end - size for end in ends if end >= size and [word.text for word in words[end - size : end]] == before]
 
 
 def _snippet(text: str, words: Sequence[Word], phrases: Sequence[Phrase], place: int) -> str:
