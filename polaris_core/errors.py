@@ -342,7 +342,7 @@ class EditConflictError(StoreUnavailableError):
 
 @_error
 class StoreClosedError(StorageError):
-    """The graph was closed, or its event loop has ended."""
+    """The graph was closed, or its event loop or a load has ended."""
 
 
 @_error

@@ -83,7 +83,18 @@ if TYPE_CHECKING:
         StagedEdge,
         StagedNode,
     )
-    from polaris_core.search import WEIGHTS, Found, Phrase, TextHits, TextQuery, Texts, searched_paths, texts_of
+    from polaris_core.search import (
+        WEIGHTS,
+        Found,
+        Phrase,
+        TextHits,
+        TextQuery,
+        Texts,
+        folded_text,
+        found_in,
+        searched_paths,
+        texts_of,
+    )
 
     hookimpl: pluggy.HookimplMarker = pluggy.HookimplMarker("polaris_core")
 
@@ -170,6 +181,8 @@ _HOMES = {
         "TextQuery",
         "Texts",
         "WEIGHTS",
+        "folded_text",
+        "found_in",
         "searched_paths",
         "texts_of",
     ),
@@ -254,6 +267,8 @@ __all__ = [
     "conjuncts",
     "deciding",
     "flaws_of",
+    "folded_text",
+    "found_in",
     "hookimpl",
     "interpret",
     "interpret_count",

@@ -137,7 +137,8 @@ class SearchSession(Protocol):
     async def search(self, query: TextQuery) -> TextHits | None:
         """Return the best matches among the nodes of this state; None where the index cannot tell, and the core scans.
 
-        Which nodes match is as `scan_text` has it, up to how rare characters are folded; the scores are the backend's own.
+        Which nodes match is as a scan of the core has it: `folded_text` says what to index of the `texts_of` a node, and
+        `found_in` why a node matches. The scores are the backend's own.
         """
         ...
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import heapq
+import re
 from collections.abc import Sequence
+from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 from polaris_core.codec import loads
@@ -13,13 +15,14 @@ from polaris_core.search.asked import Phrase, TextQuery
 from polaris_core.search.texts import WEIGHTS, texts_of
 from polaris_core.search.words import Word, words_of
 
-__all__ = ["SEARCHED", "Found", "TextHits", "scan_text", "searched_paths"]
+__all__ = ["SEARCHED", "Found", "TextHits", "found_in", "scan_text", "searched_paths"]
 
 SEARCHED = "search/attributes"
 """The key of the record beside the graph that lists the paths of attributes which are searched."""
 
 _CHUNK = 2_000
 _AROUND = 6
+_REACH = 200  # characters on either side, of which a snippet is made
 _SNIPPET_WORDS = 16
 
 
@@ -68,7 +71,7 @@ async def scan_text(session: Session, query: TextQuery) -> TextHits:
             break
         for record in records:
             if (query.type is None or record.type == query.type) and _may_match(record, words):
-                found = _found(record, query.phrases, paths)
+                found = found_in(record, query.phrases, paths)
                 if found is not None:
                     entry = (found.score, -record.id, found)
                     (heapq.heappush if len(best) < query.limit else heapq.heappushpop)(best, entry)
@@ -84,47 +87,80 @@ def _may_match(record: NodeRecord, words: set[str]) -> bool:
     return all(word in body or word in name for word in words)
 
 
-def _found(record: NodeRecord, phrases: Sequence[Phrase], paths: Sequence[Path]) -> Found | None:
-    texts = texts_of(record, paths)
-    words = [words_of(text) for text in texts]
+def found_in(record: NodeRecord, phrases: Sequence[Phrase], paths: Sequence[Path]) -> Found | None:
+    """Return how a node matches, with the score that a scan gives it; None where it does not."""
+    texts = [(_Searched(text), weight) for text, weight in zip(texts_of(record, paths), WEIGHTS, strict=True)]
     score, snippet = 0.0, ""
     for phrase in phrases:
-        counted = 0
-        for text, some, weight in zip(texts, words, WEIGHTS, strict=True):
-            places = _places(some, phrase)
-            if places:
-                counted += len(places)
-                score += float(weight) * len(places) / (len(places) + 1)
-                snippet = snippet or _snippet(text, some, phrases, places[0])
-        if not counted:
+        found = [(text, text.starts(phrase), float(weight)) for text, weight in texts]
+        if not any(starts for _, starts, _ in found):
             return None
+        score += sum(weight * len(starts) / (len(starts) + 1) for _, starts, weight in found)
+        snippet = snippet or next(_snippet(text.text, starts[0], phrases) for text, starts, _ in found if starts)
     return Found(record, score, snippet)
 
 
+class _Searched:
+    """A text that is searched for phrases; one in ASCII, as most are, without taking it apart."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self._lower = text.lower() if text.isascii() else None
+
+    @cached_property
+    def _words(self) -> list[Word]:
+        return words_of(self.text)
+
+    def starts(self, phrase: Phrase) -> list[int]:
+        """Return where in the text a phrase stands."""
+        if self._lower is not None:
+            return [match.start() for match in _pattern(phrase).finditer(self._lower)]
+        return [self._words[place].start for place in _places(self._words, phrase)]
+
+
+@lru_cache(256)
+def _pattern(phrase: Phrase) -> re.Pattern[str]:
+    """Return a phrase as a pattern over lowered ASCII. It begins with a literal, which is fast, and cannot backtrack far."""
+    first, *rest = phrase.words
+    following = "".join(f"[^a-z0-9]+{word}" for word in rest)
+    end = "" if phrase.prefix else "(?![a-z0-9])"
+    return re.compile(f"{first}(?<![a-z0-9]{first})(?={following}{end})")
+
+
 def _places(words: Sequence[Word], phrase: Phrase) -> list[int]:
-    wanted, size = phrase.words, len(phrase.words)
-    return [
-        place for place in range(len(words) - size + 1) if _stands(words[place : place + size], wanted, phrase.prefix)
-    ]
+    first, *rest = phrase.words
+    if not rest and phrase.prefix:
+        return [place for place, word in enumerate(words) if word.text.startswith(first)]
+    places = [place for place, word in enumerate(words) if word.text == first]
+    return [place for place in places if _follows(words[place + 1 : place + 1 + len(rest)], rest, phrase.prefix)]
 
 
-def _stands(words: Sequence[Word], wanted: Sequence[str], prefix: bool) -> bool:
-    for word, want in zip(words[:-1], wanted[:-1], strict=True):
-        if word.text != want:
-            return False
-    return words[-1].text.startswith(wanted[-1]) if prefix else words[-1].text == wanted[-1]
+def _follows(words: Sequence[Word], wanted: Sequence[str], prefix: bool) -> bool:
+    texts = [word.text for word in words]
+    if prefix and len(texts) == len(wanted):
+        texts[-1] = texts[-1][: len(wanted[-1])]
+    return texts == wanted
 
 
-def _snippet(text: str, words: Sequence[Word], phrases: Sequence[Phrase], place: int) -> str:
+def _snippet(text: str, start: int, phrases: Sequence[Phrase]) -> str:
+    """Return the words around the one that starts at a place, with those in brackets that match."""
+    low, high = max(0, start - _REACH), start + 2 * _REACH
+    part = text[low:high]
+    words = words_of(part)
+    if low and words[0].start == 0 < start - low:
+        del words[0]  # a part of a word
+    place = next(number for number, word in enumerate(words) if word.start == start - low)
+    if high < len(text) and words[-1].end == len(part) and place < len(words) - 1:
+        del words[-1]
     first = max(0, place - _AROUND)
     last = min(len(words), first + _SNIPPET_WORDS) - 1
     matching = {at + step for phrase in phrases for at in _places(words, phrase) for step in range(len(phrase.words))}
-    parts: list[str] = []
-    at = 0 if first == 0 else words[first].start
+    whole = low == first == 0
+    parts, at = list[str](), 0 if whole else words[first].start
     for number in range(first, last + 1):
         word = words[number]
-        parts.append(text[at : word.start])
-        parts.append(f"[{text[word.start : word.end]}]" if number in matching else text[word.start : word.end])
+        parts.append(part[at : word.start])
+        parts.append(f"[{part[word.start : word.end]}]" if number in matching else part[word.start : word.end])
         at = word.end
-    end = text[at:] if last == len(words) - 1 else "…"
-    return ("" if first == 0 else "…") + "".join(parts) + end
+    end = part[at:] if last == len(words) - 1 and high >= len(text) else "…"
+    return ("" if whole else "…") + "".join(parts) + end

@@ -1,18 +1,19 @@
 """Words as a search sees them: runs of letters and digits, without regard to case and diacritics.
 
-These are the rules of the tokenizer `unicode61` of SQLite's FTS5 (https://www.sqlite.org/fts5.html, section 4.3.1) with
-`remove_diacritics 2`; for characters newer than its tables, and for some that fold to several, the two may differ.
+Case goes by Unicode's full folding, and diacritics are the marks of its block Combining Diacritical Marks, whether they stand
+alone or in a letter: `é` is `e`, but the voiced `が` stays another letter than `か`.
 """
 
 from __future__ import annotations
 
 import re
 from typing import NamedTuple
-from unicodedata import combining, normalize
+from unicodedata import normalize
 
-__all__ = ["Word", "words_of"]
+__all__ = ["Word", "folded_text", "words_of"]
 
 _WORD = re.compile("[^\\W_](?:[^\\W_]|[\u0300-\u036f])*")
+_MARKS = dict.fromkeys(range(0x300, 0x370))
 
 
 class Word(NamedTuple):
@@ -28,7 +29,15 @@ def words_of(text: str) -> list[Word]:
     return [Word(_folded(match[0]), match.start(), match.end()) for match in _WORD.finditer(text)]
 
 
+def folded_text(text: str) -> str:
+    """Return a text whose ASCII letters and digits, in either case, and other signs, make up the folded words of a text.
+
+    An index that takes it apart at all other ASCII signs and knows nothing of Unicode has the very words of `words_of`.
+    """
+    return text if text.isascii() else " ".join([word.text for word in words_of(text)])
+
+
 def _folded(word: str) -> str:
     if word.isascii():
         return word.lower()
-    return normalize("NFC", "".join(sign for sign in normalize("NFD", word.lower()) if not combining(sign)))
+    return normalize("NFC", normalize("NFD", normalize("NFD", word).casefold()).translate(_MARKS))

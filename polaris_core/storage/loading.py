@@ -9,11 +9,12 @@ from itertools import islice
 from typing import TypeVar
 
 from polaris_core.abc.capabilities import Progress, Stage, StagedRecords
-from polaris_core.errors import ForkedError, StoreClosedError
+from polaris_core.errors import ForkedError, RefusedError, StoreBusyError, StoreClosedError
 from polaris_core.mutations import Loaded
 from polaris_core.planning import Intake, Loadable, settle
 from polaris_core.records import CommitPlan, LoadPlan, Program, Session, StagedEdge, StagedNode
 from polaris_core.storage.home import Home
+from polaris_core.values import each
 
 __all__ = ["Loading", "StageInMemory", "pieces"]
 
@@ -24,7 +25,7 @@ _PIECE = 1_000
 
 def pieces(records: Iterable[T]) -> Iterator[list[T]]:
     """Yield what an iterable yields in lists that are small enough to be taken in while others wait."""
-    rest = iter(records)
+    rest = each(records, "records to load")
     while piece := list(islice(rest, _PIECE)):
         yield piece
 
@@ -32,7 +33,8 @@ def pieces(records: Iterable[T]) -> Iterator[list[T]]:
 class Loading:
     """A load that was begun. `add` and `finish` are called one after the other, from any event loop; always `discard` it.
 
-    Only `finish` stores anything, and it stores everything.
+    Only `finish` stores anything, and it stores everything. Where it was refused, or the store was busy, it may be called again.
+    Otherwise both raise `StoreClosedError` once the load was stored, discarded or failed.
     """
 
     def __init__(
@@ -50,15 +52,23 @@ class Loading:
         self._now = now
         self._progress = progress
         self._total = total
+        self._takes_more = True
 
     async def add(self, records: Sequence[Loadable]) -> None:
         """Take in some records. Raises what `Intake.take` raises; the load cannot go on after that."""
+        self._begin()  # records that are numbered and do not wait would be missing where edges end
         nodes, edges, again = self._intake.take(records)
         await self._home.call(self._stage.put, nodes, edges)
         if again:
             await self._merge(again)
+        self._takes_more = True
         if self._progress is not None:
             self._progress(self._intake.taken, self._total)
+
+    def _begin(self) -> None:
+        if not self._takes_more:
+            raise StoreClosedError("this load has ended, failed or is still at work: begin another one")
+        self._takes_more = False
 
     async def add_all(self, records: AsyncIterable[Loadable] | Iterable[Loadable]) -> None:
         """Take in what an iterable yields; a plain one is read here, on the event loop, which turns between its pieces."""
@@ -89,15 +99,21 @@ class Loading:
 
     async def finish(self) -> Loaded:
         """Store everything in one commit, and return what was done; raises what `settle` and the store raise."""
+        self._begin()
         now = self._now()
 
         async def program(session: Session, staged: StagedRecords) -> LoadPlan:
             return await settle(session, staged, self._intake, now)
 
-        return (await self._home.call(self._stage.commit, program)).loaded
+        try:
+            return (await self._home.call(self._stage.commit, program)).loaded
+        except (RefusedError, StoreBusyError):
+            self._takes_more = True
+            raise
 
     async def discard(self) -> None:
         """Forget what was taken in, if it is not stored."""
+        self._takes_more = False
         with suppress(StoreClosedError, ForkedError):  # what waited is gone already
             await self._home.call(self._stage.discard)
 

@@ -169,13 +169,13 @@ class ReadQueue(_Queue[Program[Any] | str]):
     async def _answer(self, group: Sequence[_Call[Program[Any] | str]]) -> None:
         try:
             answers: Sequence[Any] = await self.storage.read(_together([call.asked for call in group]))
-        except ProgramError as error:
-            if len(group) > 1:  # one of them broke the rules for all: each for itself, then
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is these callers' answer
+            for_all = isinstance(error, PolarisError) and not isinstance(error, ProgramError)
+            if len(group) > 1 and not for_all:
+                # One of them broke the rules, or nobody foresaw it: each for itself, then.
                 for call in group:
                     await self._answer((call,))
                 return
-            answers = (error,)
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is these callers' answer
             answers = [error] * len(group)
         for call, answer in zip(group, answers, strict=True):
             _settle(call.answer, answer)

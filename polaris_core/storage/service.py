@@ -161,6 +161,8 @@ class StorageService:
             raise InvalidValueError(
                 "on_existing is error, skip, replace or merge; on_dangling is error, skip or create"
             )
+        if progress is not None and not callable(progress):
+            raise InvalidValueError(f"progress is told to a function, not to {type(progress).__name__}")
         intake = Intake(
             on_existing=on_existing,
             on_dangling=on_dangling,

@@ -6,6 +6,8 @@ import functools
 from types import FunctionType
 from typing import Any
 
+import pytest
+
 from polaris_core.testing.laws.answers import AnswerLaws
 from polaris_core.testing.laws.backups import BackupLaws
 from polaris_core.testing.laws.callers import CallerLaws
@@ -74,6 +76,10 @@ class StorageConformance(
         for name in _overridden(cls):
             setattr(cls, name, _expected_to_fail(cls, name))
 
+    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
+        """Refuse marks that were put on the class after it was made, as a decorator does: pytest asks for each law."""
+        _refuse_weakening_marks(metafunc.cls or type(self))
+
     def test_no_law_is_weakened(self) -> None:  # noqa: D102 - its name states it
         for name in _LAWS:
             law = getattr(type(self), name)
@@ -99,8 +105,9 @@ def _overridden(cls: type[StorageConformance]) -> list[str]:
 
 
 def _refuse_weakening_marks(cls: type[StorageConformance]) -> None:
-    marks = vars(cls).get("pytestmark", [])
-    named = {mark.name for mark in (marks if isinstance(marks, list) else [marks])} & _WEAKENING
+    said = [vars(klass).get("pytestmark", []) for klass in cls.__mro__]
+    marks = [mark for some in said for mark in (some if isinstance(some, list) else [some])]
+    named = {mark.name for mark in marks} & _WEAKENING
     if named:
         raise TypeError(
             f"{cls.__name__} is marked {', '.join(sorted(named))}, which would weaken every law; "

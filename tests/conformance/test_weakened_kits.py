@@ -51,6 +51,8 @@ def test_a_law_that_a_class_beside_the_kit_overrides_is_refused_too() -> None:
 def test_a_mark_that_weakens_every_law_is_refused(mark: Any) -> None:
     with pytest.raises(TypeError, match="would weaken every law"):
         derived(pytestmark=mark)
+    with pytest.raises(TypeError, match="would weaken every law"):
+        derived(type("Lenient", (), {"pytestmark": mark}), StorageConformance)
 
 
 @pytest.mark.parametrize("name", ["place", "run", "needs_persistence", "_in_a_folder_of_its_own", "_needs"])
@@ -120,6 +122,25 @@ class TestMine(StorageConformance):
     )
     assert f"TypeError: TestMine.{LAW} overrides a law of the kit" in printed
     assert '@pytest.mark.xfail(reason="...")' in printed
+
+
+@pytest.mark.parametrize("mark", ["skip(reason='slow')", "skipif(True, reason='slow')", "xfail(reason='all of it')"])
+def test_a_mark_put_on_a_class_that_is_made_already_stops_the_collection(mark: str, tmp_path: Path) -> None:
+    printed = run(
+        tmp_path,
+        f"""
+import pytest
+from polaris_core.testing import StorageConformance
+
+@pytest.mark.{mark}
+class TestMine(StorageConformance):
+    url = "memory:"
+    persistent = False
+    shared = False
+""",
+    )
+    assert f"TypeError: TestMine is marked {mark.partition('(')[0]}, which would weaken every law" in printed
+    assert "1 error" in printed
 
 
 def test_skips_give_their_reasons(tmp_path: Path) -> None:

@@ -387,8 +387,50 @@ def test_a_load_is_bounded_by_its_own_limit_and_each_record_by_those_of_records(
     on_graph(backend, tmp_path, scenario, limits)
 
 
+@each_backend
+def test_a_load_that_has_ended_takes_nothing_more(backend: str, tmp_path: Path) -> None:
+    async def scenario(graph: Graph) -> None:
+        for stored in (True, False):
+            loading = await graph.service.load(on_existing="merge")
+            await loading.add([Node("a")])
+            await (loading.finish() if stored else loading.discard())
+            for again in (loading.add([Node("a"), Node("b")]), loading.add([]), loading.finish()):
+                with pytest.raises(StoreClosedError, match="this load has ended"):
+                    await again
+            await loading.discard()
+        assert await graph.names() == ("a",)
+
+    on_graph(backend, tmp_path, scenario)
+
+
+@each_backend
+def test_a_load_that_was_refused_a_record_stores_none_but_one_that_was_refused_whole_may_go_on(
+    backend: str, tmp_path: Path
+) -> None:
+    async def scenario(graph: Graph) -> None:
+        loading = await graph.service.load()
+        with pytest.raises(NodeExistsError):
+            await loading.add([Node("a"), Node("a"), Edge("a", "x", "a")])
+        with pytest.raises(StoreClosedError):
+            await loading.finish()
+        await loading.discard()
+        assert await graph.names() == ()
+        loading = await graph.service.load()
+        await loading.add([Edge("a", "x", "b")])
+        with pytest.raises(NodeNotFoundError):
+            await loading.finish()
+        await loading.add([Node("a"), Node("b")])
+        assert (await loading.finish()).edges.created == 1
+        await loading.discard()
+
+    on_graph(backend, tmp_path, scenario)
+
+
 def test_what_is_no_record_or_no_policy_is_refused() -> None:
     async def scenario(graph: Graph) -> None:
+        for wrong in (None, 7, b"ab"):
+            with pytest.raises(InvalidValueError, match="records to load cannot be told from"):
+                await graph.load(wrong)  # type: ignore[arg-type]
         with pytest.raises(InvalidValueError, match="takes nodes and edges, not str"):
             await graph.load(["Ada"])  # type: ignore[list-item]
         with pytest.raises(InvalidValueError, match="on_existing is"):

@@ -83,6 +83,35 @@ def test_words_phrases_and_beginnings_are_found_wherever_all_of_them_stand(
 
 
 @each_backend
+@pytest.mark.parametrize(
+    ("text", "seen", "others"),
+    [
+        ("ЁЛКА", "Новогодняя ёлка", "ель"),
+        ("мой", "мой дом", "моё"),
+        ("елка", "ёлка", "ёл"),
+        ("がく", "がく かく", "かく"),
+        ("ΟΔΟΣ", "η οδός", "οδη"),
+        ("strasse", "STRAẞE", "strase"),
+        ("STRASSE", "straße", "stra"),
+        ("i", "İ", "ı"),
+        ("\U00010400*", "\U00010428\U00010429", "\U0001042a"),
+        ("\U0001e900", "\U0001e922", "\U0001e923"),
+        ("a", "a\ue000b", "\ue000"),
+        ("e\u0301t\u00e9", "\u00c9TE\u0301", "et"),
+        ("१२", "१२ दिन", "१३"),
+    ],
+)
+def test_words_of_every_script_are_found_whatever_their_case_and_marks(
+    backend: str, text: str, seen: str, others: str, tmp_path: Path
+) -> None:
+    async def scenario(graph: Graph) -> None:
+        await graph.load([Node("one", observations=[seen]), Node("two", observations=[others])])
+        assert await found(graph, text) == ["one"]
+
+    on_graph(backend, tmp_path, scenario)
+
+
+@each_backend
 def test_the_best_come_first_and_say_why(backend: str, tmp_path: Path) -> None:
     async def scenario(graph: Graph) -> None:
         await graph.load(PEOPLE)
@@ -248,7 +277,8 @@ def test_a_damaged_choice_of_attributes_hides_no_names() -> None:
         assert [hit.node.name for hit in graph.search("ada")] == ["ada"]
 
 
-words = st.text("ab", min_size=1, max_size=2)
+letters = st.characters(categories=["L", "N"]).filter(str.isalnum)
+words = st.text("ab", min_size=1, max_size=2) | st.text(letters, min_size=1, max_size=2)
 texts = st.lists(words | st.sampled_from([", ", "-", "'", '"', "*", "B"]), max_size=5).map(" ".join)
 nodes = st.builds(
     Node,

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Awaitable, Callable
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -168,6 +169,27 @@ def test_each_caller_of_a_shared_failure_gets_an_error_of_its_own() -> None:
         )
         assert [type(error) for error in errors] == [ConflictError] * 3
         assert len({id(error) for error in errors}) == 3
+        await service.close()
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("failure", [ConflictError("no", key="x"), OSError("a fault that nobody foresaw")])
+def test_each_reader_of_a_shared_failure_gets_an_error_of_its_own(failure: Exception) -> None:
+    class Broken(SlowStorage):
+        async def read(self, program: Program[object]) -> object:  # type: ignore[override]
+            raise copy(failure)
+
+    async def nothing(_: Session) -> None: ...
+
+    async def main() -> None:
+        service = StorageService(storage=Broken())
+        await service.initialize()
+        errors = await asyncio.gather(
+            *(service.get_node(name) for name in ("a", "a", "b")), service.read(nothing), return_exceptions=True
+        )
+        assert [type(error) for error in errors] == [type(failure)] * 4
+        assert len({id(error) for error in errors}) == 4
         await service.close()
 
     asyncio.run(main())

@@ -27,10 +27,10 @@ WRONG = [
 RIGHT = {
     "attributes": {}, "batch": UpsertNode("a"), "batches": [Batch(UpsertNode("a"))], "commit": 1, "key": "a",
     "keys": [("a", "t", "b")], "kind": "node", "moment": 1, "name": "a", "names": ["a"],
-    "path": "x", "paths": ["x"], "source": "a", "target": "b",
+    "path": "x", "paths": ["x"], "records": [UpsertNode("b")], "source": "a", "target": "b",
     "text": "a", "to": "c", "type": "t",
 }  # fmt: skip
-OF_FILES = {"backup", "restore", "verify", "load"}
+OF_FILES = {"backup", "restore", "verify"}
 VERBS = [
     (cls, name)
     for cls in (Graph, View)

@@ -193,11 +193,11 @@ def test_an_edit_of_the_feed_or_of_receipts_is_refused(closed, serve):
     assert refused(serve).where == "changes/000000.jsonl"
 
 
-def test_who_only_reads_is_told_of_an_edit(closed, serve):
+def test_who_only_reads_is_told_of_an_edit_and_who_takes_it_in(closed, serve):
     (closed / NODES).write_text((closed / NODES).read_text().replace("1815", "1816"))
 
     async def scenario():
-        with pytest.raises(EditConflictError):
+        with pytest.raises(EditConflictError, match=r"nodes/000000\.jsonl.* an opening for writing takes the edit in"):
             async with serve(read_only=True):
                 pass
         async with serve() as store:

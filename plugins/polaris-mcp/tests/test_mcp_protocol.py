@@ -83,8 +83,8 @@ def test_tools_are_listed_with_schemas_and_annotations(talk: Any) -> None:
         assert (delete.read_only_hint, delete.destructive_hint, delete.idempotent_hint) == (False, True, True)
         assert tools["find_nodes"].input_schema["additionalProperties"] is False
         assert tools["find_nodes"].output_schema is not None
-        listed = json.dumps([tool.model_dump(mode="json") for tool in tools.values()])
-        assert len(listed) < 1_600 * len(tools)  # a client pays for the list in every conversation
+        listed = json.dumps([tool.model_dump(mode="json", by_alias=True, exclude_none=True) for tool in tools.values()])
+        assert len(listed) < 1_400 * len(tools)  # a client pays for the list in every conversation
 
     talk(scenario)
 

@@ -44,6 +44,26 @@ def test_a_store_that_nobody_searches_has_no_index(path: Path) -> None:
     assert "search" in tables(path)
 
 
+@pytest.mark.parametrize(
+    "wrong", ["UPDATE search SET observations = 'ada'", "INSERT INTO search (rowid, name) VALUES (9, 'ada')"]
+)
+def test_an_index_that_tells_what_is_not_so_is_not_believed(path: Path, wrong: str) -> None:
+    on_graph(path, lambda graph: graph.create_node("Charles"))
+    on_graph(path, lambda graph: found(graph, "ada"))
+    with closing(sqlite3.connect(path, isolation_level=None)) as database:
+        database.execute(wrong)
+    assert on_graph(path, lambda graph: found(graph, "ada")) == (set(), 1)
+
+
+def test_an_index_that_was_made_in_another_way_is_made_again(path: Path) -> None:
+    on_graph(path, lambda graph: graph.create_node("Ёлка"))
+    on_graph(path, lambda graph: found(graph, "ёлка"))
+    with closing(sqlite3.connect(path, isolation_level=None)) as database:
+        database.execute("DROP TABLE search")
+        database.execute("CREATE VIRTUAL TABLE search USING fts5(name, observations, attributes)")
+    assert on_graph(path, lambda graph: found(graph, "ёлка")) == ({"Ёлка"}, None)
+
+
 def test_edges_leave_the_index_where_it_is(path: Path) -> None:
     async def scenario(graph: Graph) -> None:
         await graph.create_node("Ada")

@@ -25,7 +25,7 @@ from polaris_json_fs.lines import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["again", "damaged", "edited", "first_difference"]
+__all__ = ["again", "damaged", "edited", "first_difference", "waiting"]
 
 
 def _edge_again(line: bytes) -> bytes:
@@ -71,6 +71,16 @@ def damaged(location: str, path: str, written: bytes, data: bytes) -> StoreDamag
     return StoreDamagedError(
         f"{location}: {where} is not as it was written, and nobody has written to the file since; restore it from a backup"
         f" or from git, or salvage the store",
+        location=location,
+        where=where,
+    )
+
+
+def waiting(location: str, where: str | None) -> EditConflictError:
+    """Return the error for an edit that somebody meets who may only read."""
+    return EditConflictError(
+        f"{location}: {where} was changed by something other than Polaris, and this opening only reads; an opening for writing"
+        " takes the edit in, or says why it cannot",
         location=location,
         where=where,
     )

@@ -1,5 +1,8 @@
 """Text search by FTS5, over an index of words that is brought up to date when somebody searches.
 
+The core takes texts apart and folds their words; FTS5 is given the words, and finds and ranks. So the index and a scan agree
+about every script, whatever release of Unicode this SQLite knows.
+
 A commit does not touch the index: it would make each single write dearer by a fifth, also where nobody ever searches. The
 index says up to which change it stands, for which epoch and which chosen attributes. A search that finds it behind is run
 again by the writer, which first catches up, a piece of the feed at a time, so a search never sees another state than the
@@ -12,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
-from polaris_core.abc import WEIGHTS, Found, TextHits, run_program, searched_paths, texts_of
+from polaris_core.abc import WEIGHTS, Found, TextHits, folded_text, found_in, run_program, searched_paths, texts_of
 from polaris_sqlite.integrity import read
 
 if TYPE_CHECKING:
@@ -29,11 +32,11 @@ PIECE = 5_000
 
 _FEW = 1_000
 _RANK = f"bm25({', '.join(str(weight) for weight in WEIGHTS)})"
+_WORDS = "CREATE VIRTUAL TABLE search USING fts5(name, observations, attributes, tokenize = ascii)"
 _TABLES = (
     "DROP TABLE IF EXISTS search",
     "DROP TABLE IF EXISTS search_state",
-    """CREATE VIRTUAL TABLE search USING fts5(name, observations, attributes,
-        tokenize = "unicode61 remove_diacritics 2")""",
+    _WORDS,
     "INSERT INTO search (search, rank) VALUES ('rank', :rank)",
     """CREATE TABLE search_state (
         only INTEGER PRIMARY KEY CHECK (only = 1), epoch TEXT NOT NULL, attributes TEXT NOT NULL, seq INTEGER NOT NULL,
@@ -45,11 +48,10 @@ _NODES_SINCE = """
     AND (kind GLOB 'node.*' OR kind = 'graph.imported') ORDER BY seq LIMIT :limit
 """
 _HITS = """
-    SELECT rowid, -rank, snippet(search, -1, '[', ']', '…', 16) FROM search
-    WHERE search MATCH :match ORDER BY rank LIMIT :limit
+    SELECT rowid, -rank FROM search WHERE search MATCH :match ORDER BY rank LIMIT :limit
 """
 _HITS_OF_TYPE = """
-    SELECT search.rowid, -rank, snippet(search, -1, '[', ']', '…', 16) FROM search CROSS JOIN nodes ON nodes.id = search.rowid
+    SELECT search.rowid, -rank FROM search CROSS JOIN nodes ON nodes.id = search.rowid
     WHERE search MATCH :match AND nodes.type = :type ORDER BY rank LIMIT :limit
 """
 
@@ -74,15 +76,19 @@ def has_fts(database: sqlite3.Connection) -> bool:
 
 
 def search(database: sqlite3.Connection, session: SqliteSession, query: TextQuery) -> TextHits | None:
-    """Answer from the index where it stands at the session's state, else return None."""
-    head = session.head()
-    if not _stands_at(database, head, _attributes(session)):
+    """Answer from the index where it stands at the session's state, else return None; so too where it tells what is not so."""
+    head, attributes = session.head(), _attributes(session)
+    if not _stands_at(database, head, attributes):
         return None
     parameters = {"match": _match(query.phrases), "type": query.type, "limit": query.limit}
     rows = read(database, _HITS if query.type is None else _HITS_OF_TYPE, parameters)
-    records = session.nodes([row[0] for row in rows])
-    hits = zip(records, rows, strict=True)
-    return TextHits([Found(record, score, snippet) for record, (_, score, snippet) in hits if record is not None])
+    paths, hits = _paths(attributes), list[Found]()
+    for record, (_, score) in zip(session.nodes([id for id, _ in rows]), rows, strict=True):
+        found = None if record is None else found_in(record, query.phrases, paths)
+        if found is None:
+            return None
+        hits.append(found._replace(score=score))
+    return TextHits(hits)
 
 
 def _match(phrases: Sequence[Phrase]) -> str:
@@ -94,8 +100,12 @@ def _attributes(session: SqliteSession) -> str:
     return orjson.dumps(run_program(searched_paths, session)).decode()
 
 
+def _paths(attributes: str) -> list[tuple[str, ...]]:
+    return [tuple(path) for path in orjson.loads(attributes)]
+
+
 def _state(database: sqlite3.Connection) -> _State | None:
-    if not read(database, "SELECT 1 FROM sqlite_schema WHERE name = 'search_state'"):
+    if not read(database, "SELECT 1 FROM sqlite_schema WHERE name = 'search' AND sql = :words", {"words": _WORDS}):
         return None
     rows = read(database, "SELECT epoch, attributes, seq, after, upto FROM search_state")
     return _State._make(rows[0]) if rows else None
@@ -158,8 +168,8 @@ def _advance_feed(database: sqlite3.Connection, session: SqliteSession, state: _
 
 
 def _index(database: sqlite3.Connection, state: _State, records: Iterable[NodeRecord]) -> None:
-    paths = [tuple(path) for path in orjson.loads(state.attributes)]
-    rows: list[tuple[Any, ...]] = [(record.id, *texts_of(record, paths)) for record in records]
+    paths = _paths(state.attributes)
+    rows: list[tuple[Any, ...]] = [(record.id, *map(folded_text, texts_of(record, paths))) for record in records]
     database.executemany(
         "INSERT OR REPLACE INTO search (rowid, name, observations, attributes) VALUES (?, ?, ?, ?)", rows
     )

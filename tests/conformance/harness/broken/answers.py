@@ -86,3 +86,12 @@ class FindsTheWorstFirst(Desk):
         def search(self, query: TextQuery) -> TextHits | None:
             hits = super().search(query)
             return hits and hits._replace(found=list(hits.found)[::-1])
+
+
+@breaks("test_a_search_finds_the_nodes_that_the_core_finds")
+class FoldsAsciiOnly(Desk):
+    class Records(Answering):
+        def search(self, query: TextQuery) -> TextHits | None:
+            if all(word.isascii() for phrase in query.phrases for word in phrase.words):
+                return super().search(query)
+            return TextHits([])

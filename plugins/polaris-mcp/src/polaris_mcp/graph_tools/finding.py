@@ -16,6 +16,7 @@ from polaris_mcp.graph_tools.schemas import (
     NAME,
     NEXT,
     NODE,
+    NODE_IN_SHORT,
     NODE_TYPE,
     ORDER,
     answer,
@@ -165,7 +166,7 @@ TOOLS = (
                 "hits": {
                     "type": "array",
                     "items": answer(
-                        {"node": NODE, "snippet": {"type": "string"}, "score": {"type": "number"}},
+                        {"node": NODE_IN_SHORT, "snippet": {"type": "string"}, "score": {"type": "number"}},
                         ["node", "snippet", "score"],
                     ),
                 },
@@ -214,7 +215,7 @@ TOOLS = (
                                 },
                                 ["type", "direction"],
                             ),
-                            "node": NODE,
+                            "node": NODE_IN_SHORT,
                         },
                         ["edge", "node"],
                     ),

@@ -18,6 +18,7 @@ __all__ = [
     "NAMES",
     "NEXT",
     "NODE",
+    "NODE_IN_SHORT",
     "NODE_TYPE",
     "ORDER",
     "TEXTS",
@@ -113,6 +114,8 @@ ORDER: Piece = {
     "description": "A path to order by, such as name or born; -born is the other way round. Else by creation.",
 }
 NAMES: Piece = {"type": "array", "items": {"type": "string"}}
+NODE_IN_SHORT: Piece = {"type": "object", "required": ["name", "type"]}
+"""Where a node is only a part of the answer: that of get_nodes says what else it may hold."""
 NODE: Piece = {
     "type": "object",
     "properties": {
