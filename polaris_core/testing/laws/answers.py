@@ -161,18 +161,22 @@ class AnswerLaws(Subject):
 
     def test_a_search_finds_the_nodes_that_the_core_finds(self) -> None:
         self._needs_answers("search")
-        texts = ("first program", "the program's first line", "Programme", "LINE of the first", "libc6-dev", "o'brien")
-        texts += (
-            "Zo\u00eb",
-            "zoe\u0308",
-            "\u0401\u043b\u043a\u0430",
-            "\u0435\u043b\u043a\u0430",
-            "stra\u00dfe",
-            "\u304c",
-            "\u304b",
+        texts = (
+            *("first program", "the program's first line", "Programme", "LINE of the first", "libc6-dev", "o'brien"),
+            *(
+                "Zo\u00eb",
+                "zoe\u0308",
+                "\u0401\u043b\u043a\u0430",
+                "\u0435\u043b\u043a\u0430",
+                "stra\u00dfe",
+                "\u304c",
+                "\u304b",
+            ),
         )
-        asked = ("program", "first program", '"first program"', "prog*", "line first", "libc6-dev", "o'brien", "nobody")
-        asked += ("zoe", "\u0451\u043b\u043a\u0430", "\u0415\u043b*", "STRASSE", "\u304c", "\u304b*")
+        asked = (
+            *("program", "first program", '"first program"', "prog*", "line first", "libc6-dev", "o'brien", "nobody"),
+            *("zoe", "\u0451\u043b\u043a\u0430", "\u0415\u043b*", "STRASSE", "\u304c", "\u304b*"),
+        )
 
         async def law(storage: Storage) -> None:
             nodes = [CreateNode(f"n{at}", "tu"[at % 2], {}, [text]) for at, text in enumerate(texts)]

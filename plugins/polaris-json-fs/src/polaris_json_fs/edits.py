@@ -76,7 +76,7 @@ def damaged(location: str, path: str, written: bytes, data: bytes) -> StoreDamag
     )
 
 
-def waiting(location: str, where: str | None) -> EditConflictError:
+def waiting(location: str, where: str) -> EditConflictError:
     """Return the error for an edit that somebody meets who may only read."""
     return EditConflictError(
         f"{location}: {where} was changed by something other than Polaris, and this opening only reads; an opening for writing"
