@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any, Literal, TypeAlias, cast
+from typing import Any, Literal, TypeAlias
 
 import attrs
 
@@ -247,9 +247,9 @@ Expect: TypeAlias = ExpectRevision | ExpectLinks | ExpectUnchanged
 
 
 def _mutations(values: Iterable[Mutation] | Mutation) -> tuple[Mutation, ...]:
-    if type(values) in _ALONE:  # every single write
-        return (cast("Mutation", values),)
-    mutations = (values,) if isinstance(values, MUTATIONS) else tuple(each(values, "mutations"))
+    if isinstance(values, MUTATIONS):
+        return (values,)
+    mutations = tuple(each(values, "mutations"))
     for mutation in mutations:
         if not isinstance(mutation, MUTATIONS):
             raise ValidationError(f"not a mutation: {type(mutation).__name__}")
@@ -262,12 +262,7 @@ MUTATIONS = (
 )  # fmt: skip
 
 
-_ALONE = frozenset(MUTATIONS)
-
-
 def _expectations(values: Iterable[Expect] | Expect) -> tuple[Expect, ...]:
-    if values == ():
-        return ()
     expectations = (values,) if isinstance(values, EXPECTATIONS) else tuple(each(values, "expectations"))
     for expect in expectations:
         if not isinstance(expect, EXPECTATIONS):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import heapq
 import re
-from collections.abc import Sequence
-from functools import cached_property, lru_cache
+from collections.abc import Iterator, Sequence
+from functools import cached_property
 from typing import NamedTuple
 
 from polaris_core.codec import loads
@@ -24,6 +24,7 @@ _CHUNK = 2_000
 _AROUND = 6
 _REACH = 200  # characters on either side, of which a snippet is made
 _SNIPPET_WORDS = 16
+_BETWEEN_WORDS = re.compile("[^a-z0-9]+")
 
 
 class Found(NamedTuple):
@@ -114,17 +115,29 @@ class _Searched:
     def starts(self, phrase: Phrase) -> list[int]:
         """Return where in the text a phrase stands."""
         if self._lower is not None:
-            return [match.start() for match in _pattern(phrase).finditer(self._lower)]
+            return list(_starts(self._lower, phrase))
         return [self._words[place].start for place in _places(self._words, phrase)]
 
 
-@lru_cache(256)
-def _pattern(phrase: Phrase) -> re.Pattern[str]:
-    """Return a phrase as a pattern over lowered ASCII. It begins with a literal, which is fast, and cannot backtrack far."""
+def _starts(lower: str, phrase: Phrase) -> Iterator[int]:
+    """Yield where a phrase stands in lowered ASCII. No match begins inside another: what stands there follows a letter or digit."""
     first, *rest = phrase.words
-    following = "".join(f"[^a-z0-9]+{word}" for word in rest)
-    end = "" if phrase.prefix else "(?![a-z0-9])"
-    return re.compile(f"{first}(?<![a-z0-9]{first})(?={following}{end})")
+    at = lower.find(first)
+    while at >= 0:
+        end = at + len(first)
+        if not (at and lower[at - 1].isalnum()) and _goes_on(lower, end, rest, phrase.prefix):
+            yield at
+        at = lower.find(first, end)
+
+
+def _goes_on(lower: str, at: int, words: Sequence[str], prefix: bool) -> bool:
+    """Return whether these words follow, and a word ends behind the last one, unless that is the beginning of one."""
+    for word in words:
+        between = _BETWEEN_WORDS.match(lower, at)
+        if between is None or not lower.startswith(word, between.end()):
+            return False
+        at = between.end() + len(word)
+    return prefix or not lower[at : at + 1].isalnum()
 
 
 def _places(words: Sequence[Word], phrase: Phrase) -> list[int]:

@@ -16,7 +16,7 @@ from polaris_core import Batch, EditConflictError, Limits, PolarisError
 from polaris_core.abc import CommitPlan, deciding, run_program
 from polaris_json_fs import checkpoint, written
 from polaris_json_fs.differences import Edit, differences
-from polaris_json_fs.edits import damaged, waiting
+from polaris_json_fs.edits import damaged, not_taken_in
 from polaris_json_fs.faults import translated
 from polaris_json_fs.journal import Turn
 from polaris_json_fs.layout import journal_name
@@ -50,7 +50,7 @@ class EditableStore(Store):
         with file and line for what cannot be taken in.
         """
         if self._read_only:
-            raise waiting(self._location, error.where)
+            raise not_taken_in(self._location, error.where)
         with translated(self._location), self._file_lock:
             self._map_counter()
             before, after = self._touched(loading, manifest, error)

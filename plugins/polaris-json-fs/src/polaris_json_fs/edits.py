@@ -25,7 +25,7 @@ from polaris_json_fs.lines import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["again", "damaged", "edited", "first_difference", "waiting"]
+__all__ = ["again", "damaged", "edited", "first_difference", "not_taken_in"]
 
 
 def _edge_again(line: bytes) -> bytes:
@@ -76,7 +76,7 @@ def damaged(location: str, path: str, written: bytes, data: bytes) -> StoreDamag
     )
 
 
-def waiting(location: str, where: str) -> EditConflictError:
+def not_taken_in(location: str, where: str) -> EditConflictError:
     """Return the error for an edit that somebody meets who may only read."""
     return EditConflictError(
         f"{location}: {where} was changed by something other than Polaris, and this opening only reads; an opening for writing"

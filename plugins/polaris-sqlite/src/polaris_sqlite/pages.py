@@ -62,20 +62,12 @@ class Pages:
     # --- the log --------------------------------------------------------------------------------------------------
 
     def _read_log(self) -> tuple[dict[int, int], bool]:
-        """Return where in the log the pages of its commits are, and whether a part of it that may count makes no sense.
-
-        Where the header is damaged, the first frame is believed and those that continue it: each row has a checksum of its own.
-        """
+        """Return where in the log the pages of its commits are, and whether a part of it that may count makes no sense."""
         log = self._log
-        if len(log) < _LOG_HEADER + 24 or not any(log[:_LOG_HEADER]):
+        if len(log) < _LOG_HEADER + _FRAME_HEADER.size or not any(log[:_LOG_HEADER]):
             return {}, False
-        order = _ORDERS.get(int.from_bytes(log[:4], "big"))
-        whole = order is not None and int.from_bytes(log[8:12], "big") == self.size
-        order = order or _ORDER_HERE
-        sums: tuple[int, int] | None = _sums(log[:24], order, (0, 0))
-        whole = whole and sums == struct.unpack(">II", log[24:32])
-        salts = log[16:24] if whole else log[_LOG_HEADER + 8 : _LOG_HEADER + 16]
-        sums = sums if whole else None
+        order, salts, sums = self._read_log_header()
+        whole = sums is not None
         committed: dict[int, int] = {}
         pending: dict[int, int] = {}
         step = 24 + self.size
@@ -99,6 +91,20 @@ class Pages:
                 committed |= pending
                 pending = {}
         return committed, not whole
+
+    def _read_log_header(self) -> tuple[str, bytes, tuple[int, int] | None]:
+        """Return the byte order of the log's checksums, its salts, and the checksums that the first frame continues.
+
+        Where the header is damaged there are none: the first frame is believed, and those that continue it. Each row has a
+        checksum of its own.
+        """
+        log = self._log
+        order = _ORDERS.get(int.from_bytes(log[:4], "big"))
+        if order is not None and int.from_bytes(log[8:12], "big") == self.size:
+            sums = _sums(log[:24], order, (0, 0))
+            if sums == struct.unpack(">II", log[24:32]):
+                return order, log[16:24], sums
+        return order or _ORDER_HERE, log[_LOG_HEADER + 8 : _LOG_HEADER + 16], None
 
     # --- pages ----------------------------------------------------------------------------------------------------
 
