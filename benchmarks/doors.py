@@ -22,6 +22,7 @@ import tempfile
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
@@ -56,14 +57,29 @@ class Raw:
         self.connection.execute("INSERT INTO head VALUES (1, 'raw', 'raw', 0, 1, 0, 0, 1, 0, NULL)")
         self.count = 0
 
-    def rows(self) -> tuple[tuple[object, ...], tuple[object, ...]]:
+    def rows(self, now: datetime) -> tuple[tuple[object, ...], tuple[object, ...]]:
+        """Return the rows of a node and of the change that tells of it, with all that Polaris stores in their bodies."""
         self.count += 1
-        body = orjson.dumps({"attributes": ATTRIBUTES, "observations": [{"text": TEXT}], "version": 1}).decode()
-        node = (self.count, f"raw-{self.count}", "package", self.count, body, 0)
-        return node, (self.count, self.count, "node.created", self.count, 0, 0, body, 0)
+        name = f"raw-{self.count}"
+        body = orjson.dumps(
+            {
+                "attributes": ATTRIBUTES,
+                "author": None,
+                "created_at": now,
+                "observations": [{"recorded_at": now, "source": None, "text": TEXT}],
+                "updated_at": now,
+                "version": 1,
+            },
+            option=orjson.OPT_UTC_Z,
+        )
+        change = {"author": None, "key": name, "record": orjson.Fragment(body), "time": now, "type": "package"}
+        told = orjson.dumps(change, option=orjson.OPT_UTC_Z).decode()
+        node = (self.count, name, "package", self.count, body.decode(), 0)
+        return node, (self.count, self.count, "node.created", self.count, 0, 0, told, 0)
 
     def write(self, group: int) -> int:
-        nodes, changes = zip(*(self.rows() for _ in range(group)), strict=True)
+        now = datetime.now(UTC)
+        nodes, changes = zip(*(self.rows(now) for _ in range(group)), strict=True)
         execute = self.connection.execute
         execute("BEGIN IMMEDIATE")
         self.connection.executemany(PUT_NODE, nodes)
@@ -94,7 +110,7 @@ class Naive:
 
     async def write(self) -> None:
         async with self.lock:
-            node, change = self.raw.rows()
+            node, change = self.raw.rows(datetime.now(UTC))
             await self.connection.execute(PUT_NODE, node)
             await self.connection.execute(PUT_CHANGE, change)
             await self.connection.execute(PUT_HEAD, (self.raw.count, self.raw.count + 1, time.time_ns() // 1000))

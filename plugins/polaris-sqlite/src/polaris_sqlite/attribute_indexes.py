@@ -7,7 +7,8 @@ order of their primary key, are all records in the order of that path.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from polaris_core import Field
 from polaris_core.abc import EdgeRecord, Facts, Index, NodeRecord, key_reader
@@ -15,11 +16,25 @@ from polaris_sqlite.integrity import fetch, read
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from polaris_core.abc import CommitPlan
 
-__all__ = ["STATEMENTS", "create", "declared", "drop", "enter_from", "keep_up", "listed", "miscounted", "misplaced"]
+__all__ = [
+    "STATEMENTS",
+    "Declared",
+    "create",
+    "declared",
+    "drop",
+    "enter_from",
+    "keep_up",
+    "listed",
+    "miscounted",
+    "misplaced",
+]
+
+Declared: TypeAlias = "Mapping[str, Mapping[Field, int]]"
+"""The numbers of the indexes that there are, by kind and field."""
 
 STATEMENTS = (
     """CREATE TABLE indexes (
@@ -54,10 +69,15 @@ def listed(database: sqlite3.Connection) -> list[Index]:
     return [Index(kind, path) for kind, path in read(database, "SELECT kind, path FROM indexes ORDER BY number")]
 
 
-def declared(database: sqlite3.Connection) -> dict[str, dict[Field, int]]:
-    """Return the numbers of the indexes by kind and field."""
+def declared(database: sqlite3.Connection) -> Declared:
+    """Return the indexes that there are."""
+    return _by_field(tuple(read(database, "SELECT number, kind, path FROM indexes")))
+
+
+@lru_cache(64)  # to parse the paths costs a query more than to read them
+def _by_field(rows: tuple[tuple[int, str, str], ...]) -> Declared:
     found: dict[str, dict[Field, int]] = {"node": {}, "edge": {}}
-    for number, kind, path in read(database, "SELECT number, kind, path FROM indexes"):
+    for number, kind, path in rows:
         found[kind][Field.of(path)] = number
     return found
 
@@ -82,9 +102,8 @@ def drop(database: sqlite3.Connection, index: Index) -> bool:
     return bool(rows)
 
 
-def keep_up(database: sqlite3.Connection, plan: CommitPlan) -> None:
-    """Bring the indexes to what a plan writes, inside its transaction."""
-    found = declared(database)
+def keep_up(database: sqlite3.Connection, plan: CommitPlan, found: Declared) -> None:
+    """Bring the indexes that there are to what a plan writes, inside its transaction."""
     for kind, gone, put in (
         ("node", plan.delete_nodes, plan.put_nodes),
         ("edge", plan.delete_edges, plan.put_edges),
@@ -103,18 +122,18 @@ def enter_from(database: sqlite3.Connection, id: int) -> None:
             _enter_stored(database, kind, fields, id - 1)
 
 
-def _enter_stored(database: sqlite3.Connection, kind: str, fields: dict[Field, int], after: int) -> None:
+def _enter_stored(database: sqlite3.Connection, kind: str, fields: Mapping[Field, int], after: int) -> None:
     select, make = _SCANS[kind]
     while rows := fetch(database, kind, select, {"after": after, "limit": _ROWS}):
         _enter(database, fields, [make(row) for row in rows])
         after = rows[-1][0]
 
 
-def _enter(database: sqlite3.Connection, fields: dict[Field, int], records: Sequence[Any]) -> None:
+def _enter(database: sqlite3.Connection, fields: Mapping[Field, int], records: Sequence[Any]) -> None:
     database.executemany(_ENTER, [*_rows(fields, records)])
 
 
-def _rows(fields: dict[Field, int], records: Sequence[Any]) -> Iterator[dict[str, Any]]:
+def _rows(fields: Mapping[Field, int], records: Sequence[Any]) -> Iterator[dict[str, Any]]:
     """Yield what stands in the indexes of these fields for each record."""
     readers = [(number, key_reader(field)) for field, number in fields.items()]
     for record in records:

@@ -82,6 +82,9 @@ class Database:
         self._checkpoint_due = False
         self._may_read = threading.Event()
         self._may_read.set()
+        self._checked_at: int | None = None  # the stamp of a state that is known to be of this version
+        self.left_at: int | None = None
+        """The stamp that the last commit of this process left: what was known of it then still holds while it is the stamp."""
 
     @property
     def path(self) -> str:
@@ -279,14 +282,20 @@ class Database:
     def reading(self) -> Iterator[sqlite3.Connection]:
         """A transaction that sees one committed state, inside a function that `run` calls."""
         database: sqlite3.Connection = self._here.database
+        before = self.stamp()
         with self.snapshot(database):
-            self._check_version(database)
-            yield database
+            try:
+                yield database
+            finally:  # versions only grow: if the latest state has this one, so has every earlier one
+                if before is None or self.stamp() != self._checked_at:
+                    self._check_version(database)
+                    self._checked_at = before if before == self.stamp() else None
 
     @contextmanager
     def snapshot(self, database: sqlite3.Connection) -> Iterator[None]:
         """A transaction that sees one committed state, on a connection that the caller has."""
-        self._may_read.wait(_RESTART_MILLISECONDS / 1000)
+        if not self._may_read.is_set():
+            self._may_read.wait(_RESTART_MILLISECONDS / 1000)
         with failures_of(self.location, of_programs=True):
             database.execute("BEGIN")
             try:
@@ -325,13 +334,16 @@ class Database:
                 self._settle(database)
                 self.before_write(database)
                 database.execute("BEGIN IMMEDIATE")
+                left_at, self.left_at = self.left_at, None
                 try:
-                    self._check_version(database)
+                    if left_at is None or left_at != self.stamp():
+                        self._check_version(database)
                     yield database
                 except BaseException:
                     _undo(database)
                     raise
                 self._commit(database, partial(database.execute, "COMMIT"))
+                self.left_at = self._checked_at = self.stamp()  # under the lock: nobody else has committed since
         finally:
             self._lock.release()
         self._mind_the_log()

@@ -106,7 +106,7 @@ class _Selection:
         self._database = database
         self._query = query
         self._parameters = Parameters()
-        self._walks = Walks(database, query, self._parameters)
+        self._walks = Walks(database, query, self._parameters, session.indexes()[query.kind])
         self._ends = query.kind == "edge" and needs_ends(
             query.filter, *(() if query.order is None else (query.order.field,))
         )

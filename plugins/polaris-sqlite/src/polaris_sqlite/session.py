@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from heapq import merge
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, TypeVar
 
 import orjson
 
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from polaris_core.abc import TextHits, TextQuery
 
-__all__ = ["Searching", "SqliteSession"]
+__all__ = ["NOTHING_KNOWN", "Known", "Searching", "SqliteSession"]
 
 Searching: TypeAlias = Literal["scan", "index", "later", "now"]
 """What a search does where the index of words is behind, or there is none."""
@@ -86,13 +86,25 @@ def _storable(key: object) -> bool:
     return isinstance(key, tuple) and all(map(_storable, key))
 
 
-class SqliteSession:
-    """A `BlockingSession` over a connection that is inside a transaction."""
+class Known(NamedTuple):
+    """What a session knew when it ended, and the next one need not ask for if it finds the state that this one left."""
 
-    def __init__(self, database: sqlite3.Connection, searching: Searching = "scan") -> None:
+    head: Head | None = None
+    indexes: attribute_indexes.Declared | None = None
+
+
+NOTHING_KNOWN = Known()
+
+
+class SqliteSession:
+    """A `BlockingSession` over a connection that is inside a transaction, of whose state something may be known."""
+
+    def __init__(
+        self, database: sqlite3.Connection, searching: Searching = "scan", known: Known = NOTHING_KNOWN
+    ) -> None:
         self._database = database
         self._searching: Searching = searching
-        self._head: Head | None = None
+        self._head, self._indexes = known
 
     # --- reading --------------------------------------------------------------------------------------------------
 
@@ -101,6 +113,16 @@ class SqliteSession:
         if self._head is None:
             self._head = schema.read_head(self._database)
         return self._head
+
+    def indexes(self) -> attribute_indexes.Declared:
+        """Return the indexes on attributes that there are."""
+        if self._indexes is None:
+            self._indexes = attribute_indexes.declared(self._database)
+        return self._indexes
+
+    def known(self) -> Known:
+        """Return what has been asked for, and left."""
+        return Known(self._head, self._indexes)
 
     def nodes(self, refs: Sequence[NodeRef]) -> list[NodeRecord | None]:
         """Return the nodes of these ids or names."""
@@ -269,7 +291,7 @@ class SqliteSession:
         self._each(_PUT_RECEIPT, sealed(plan.receipts))
         if plan.head.floor > plan.expected.floor:
             self._database.execute("DELETE FROM changes WHERE seq <= ?", (plan.head.floor,))
-        attribute_indexes.keep_up(self._database, plan)
+        attribute_indexes.keep_up(self._database, plan, self.indexes())
         schema.write_head(self._database, plan.head)
         self._head = plan.head
 

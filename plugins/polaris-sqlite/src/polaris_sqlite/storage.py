@@ -26,7 +26,7 @@ from polaris_sqlite import attribute_indexes, power, schema, searching
 from polaris_sqlite.copying import backup, restore
 from polaris_sqlite.database import Database
 from polaris_sqlite.locating import allows_network, path_of
-from polaris_sqlite.session import Searching, SqliteSession
+from polaris_sqlite.session import NOTHING_KNOWN, Known, Searching, SqliteSession
 from polaris_sqlite.staging import SqliteStage
 from polaris_sqlite.verification import verify
 
@@ -66,6 +66,7 @@ class SqliteStorage(BlockingStorage):
             network=allows_network(location),
         )
         self._stages = count(1)
+        self._known: tuple[int | None, Known] = None, NOTHING_KNOWN  # by the stamp of the state that it is about
 
     def __repr__(self) -> str:
         return f"SqliteStorage({self._file.location!r})"
@@ -91,10 +92,19 @@ class SqliteStorage(BlockingStorage):
     @contextmanager
     def session(self, *, write: bool) -> Iterator[BlockingSession]:
         """Return a context whose session sees one committed state; with `write` nobody else commits meanwhile."""
-        with self._file.writing() if write else self._file.reading() as database:
-            yield SqliteSession(database, self._searching(write))
+        if not write:
+            with self._file.reading() as database:
+                yield SqliteSession(database, self._searching(write=False))
+            return
+        with self._file.writing() as database:
+            stamp, known = self._known
+            if stamp is None or stamp != self._file.stamp():
+                known = NOTHING_KNOWN
+            session = SqliteSession(database, self._searching(write=True), known)
+            yield session
+        self._known = self._file.left_at, session.known()
 
-    def _searching(self, write: bool) -> Searching:
+    def _searching(self, *, write: bool) -> Searching:
         if "search" not in self.capabilities:
             return "scan"
         if self._options.read_only:

@@ -13,12 +13,11 @@ import orjson
 
 from polaris_core import Compare, Equal, Exists, Field, Not, OneOf, StartsWith
 from polaris_core.abc import KEY_CHARACTERS, Rank, conjuncts, order_key
-from polaris_sqlite.attribute_indexes import declared
 from polaris_sqlite.integrity import read
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from polaris_core import Filter
     from polaris_core.abc import OrderKey, Position, Query
@@ -57,14 +56,16 @@ class Walk(NamedTuple):
 class Walks:
     """The ways that a query could take; the values they need are put among the parameters of its statement."""
 
-    def __init__(self, database: sqlite3.Connection, query: Query, parameters: Parameters) -> None:
+    def __init__(
+        self, database: sqlite3.Connection, query: Query, parameters: Parameters, indexes: Mapping[Field, int]
+    ) -> None:
         self._database = database
         self._query = query
         self._add = parameters.add
         self._parameters = parameters
         self._table = "nodes" if query.kind == "node" else "edges"
         self._conjuncts = conjuncts(query.filter)
-        self._indexes = declared(database)[query.kind]
+        self._indexes = indexes
 
     def by_id(self) -> Walk:
         """Return the best way that is ordered by id, or whose records are few enough to be ordered so."""
