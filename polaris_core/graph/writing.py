@@ -52,11 +52,11 @@ class Verbs(Reading):
         observations: Observations = (),
     ) -> Node:
         """Create a node and return it; raises `NodeExistsError` where one of this name exists."""
-        return await self._write_node(CreateNode(name, type, attributes, observations))
+        return _node(await self._write(CreateNode(name, type, attributes, observations)))
 
     async def put_node(self, name: str, type: str = "node", attributes: Attributes = EMPTY) -> Node:
         """Replace a node's type and attributes, or create it; observations stay."""
-        return await self._write_node(PutNode(name, type, attributes))
+        return _node(await self._write(PutNode(name, type, attributes)))
 
     async def upsert_node(
         self,
@@ -66,7 +66,7 @@ class Verbs(Reading):
         observations: Observations = (),
     ) -> Node:
         """Create a node, or merge top-level attributes and new observations into it; a type of None keeps its own."""
-        return await self._write_node(UpsertNode(name, type, attributes, observations))
+        return _node(await self._write(UpsertNode(name, type, attributes, observations)))
 
     async def patch_node(
         self,
@@ -79,19 +79,19 @@ class Verbs(Reading):
         type: str | None = None,
     ) -> Node:
         """Change part of a node, as `Patch` says; raises `NodeNotFoundError`."""
-        return await self._write_node(PatchNode(name, Patch(set or {}, unset, observe, forget, type)))
+        return _node(await self._write(PatchNode(name, Patch(set or {}, unset, observe, forget, type))))
 
     async def observe(self, name: str, *observations: str | Observation) -> Node:
         """Add observations to a node; a text it has already is left as it is. Raises `NodeNotFoundError`."""
-        return await self._write_node(PatchNode(name, Patch(observe=observations)))
+        return _node(await self._write(PatchNode(name, Patch(observe=observations))))
 
     async def forget(self, name: str, *texts: str) -> Node:
         """Remove observations from a node by their texts; raises `NodeNotFoundError`."""
-        return await self._write_node(PatchNode(name, Patch(forget=texts)))
+        return _node(await self._write(PatchNode(name, Patch(forget=texts))))
 
     async def rename_node(self, name: str, to: str) -> Node:
         """Give a node another name; its edges and history stay. Raises `NodeNotFoundError` or `NodeExistsError`."""
-        return await self._write_node(RenameNode(name, to))
+        return _node(await self._write(RenameNode(name, to)))
 
     async def delete_node(self, name: str, *, detach: bool = False, missing_ok: bool = False) -> bool:
         """Delete a node, with `detach` its edges too; return whether it existed.
@@ -112,15 +112,15 @@ class Verbs(Reading):
 
     async def create_edge(self, source: str, type: str, target: str, attributes: Attributes = EMPTY) -> Edge:
         """Create an edge and return it; raises `EdgeExistsError`, or `NodeNotFoundError` for a missing end."""
-        return await self._write_edge(CreateEdge(source, type, target, attributes))
+        return _edge(await self._write(CreateEdge(source, type, target, attributes)))
 
     async def put_edge(self, source: str, type: str, target: str, attributes: Attributes = EMPTY) -> Edge:
         """Replace an edge's attributes, or create it."""
-        return await self._write_edge(PutEdge(source, type, target, attributes))
+        return _edge(await self._write(PutEdge(source, type, target, attributes)))
 
     async def upsert_edge(self, source: str, type: str, target: str, attributes: Attributes = EMPTY) -> Edge:
         """Create an edge, or merge top-level attributes into it."""
-        return await self._write_edge(UpsertEdge(source, type, target, attributes))
+        return _edge(await self._write(UpsertEdge(source, type, target, attributes)))
 
     async def patch_edge(
         self,
@@ -132,14 +132,16 @@ class Verbs(Reading):
         unset: Iterable[str | Path] = (),
     ) -> Edge:
         """Change part of an edge's attributes; raises `EdgeNotFoundError`."""
-        return await self._write_edge(PatchEdge(source, type, target, Patch(set or {}, unset)))
+        return _edge(await self._write(PatchEdge(source, type, target, Patch(set or {}, unset))))
 
     async def delete_edge(self, source: str, type: str, target: str, *, missing_ok: bool = False) -> bool:
         """Delete an edge; return whether it existed. Raises `EdgeNotFoundError` unless `missing_ok`."""
         return (await self._write(DeleteEdge(source, type, target, missing_ok=missing_ok))).status == "deleted"
 
-    async def _write_node(self, mutation: Mutation) -> Node:
-        return cast("Node", (await self._write(mutation)).value)
 
-    async def _write_edge(self, mutation: Mutation) -> Edge:
-        return cast("Edge", (await self._write(mutation)).value)
+def _node(result: Result) -> Node:
+    return cast("Node", result.value)
+
+
+def _edge(result: Result) -> Edge:
+    return cast("Edge", result.value)

@@ -60,7 +60,8 @@ class NodeDecision(EdgeDecision):
         provenance = trusted_provenance(1, revision, self.time, self.time, self.author)
         node = trusted_node(name, type, attributes, self._observed((), observed), provenance)
         body = self.bodies.node(attributes, node.observations)
-        self._store_node(id, node, revision, body)
+        self._allow(node, body)
+        self.working.add_node(id, node, revision, body)
         self._append("node.created", id, self.bodies.created_node(name, type, body))
         return Result("created", name, id, revision, node)
 
@@ -127,11 +128,14 @@ class NodeDecision(EdgeDecision):
         return Result("deleted", mutation.name, id, self.working.seq)
 
     def _store_node(self, id: int, node: Node, revision: int, body: str) -> None:
+        self._allow(node, body)
+        self.working.put_node(id, node, revision, body)
+
+    def _allow(self, node: Node, body: str) -> None:
         self._count()
         if len(node.observations) > self.limits.observations:
             self._over("observations", len(node.observations), self.limits.observations)
         self._bound(body)
-        self.working.put_node(id, node, revision, body)
 
 
 def _without(observed: tuple[Observation, ...], patch: Patch) -> tuple[Observation, ...]:

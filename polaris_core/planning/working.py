@@ -29,6 +29,8 @@ class EdgeState(NamedTuple):
 
 Triple = tuple[int, str, int]
 _MISSING: Any = object()
+_ADDED: Any = object()  # in the log: a node that was not there, by its id and its name
+_new = tuple.__new__  # a named tuple at half the price
 
 
 class Working:
@@ -63,7 +65,9 @@ class Working:
     def rewind(self, start: tuple[int, int, int]) -> None:
         """Undo everything since `begin`."""
         for table, key, old in reversed(self._log):
-            if old is _MISSING:
+            if table is _ADDED:
+                del self._nodes[key], self._names[key], self._moved[key], self._ids[old]
+            elif old is _MISSING:
                 table.pop(key, None)
             else:
                 table[key] = old
@@ -134,11 +138,18 @@ class Working:
         self.next_id += 1
         return self.next_id - 1
 
+    def add_node(self, id: int, node: Node, revision: int, body: str) -> None:
+        """Write a node and its stored body under an id that is new and a name that nobody has."""
+        name = node.name
+        self._ids[name], self._names[id], self._moved[id] = id, name, revision
+        self._nodes[id] = _new(NodeState, (_new(NodeRecord, (id, name, node.type, revision, body)), node))
+        self._log.append((_ADDED, id, name))
+
     def put_node(self, id: int, node: Node, revision: int, body: str) -> None:
-        """Write a node and its stored body under its id; a name that differs from before is a rename."""
-        before = self._names.get(id)
+        """Write a node that is there; a name that differs from before is a rename."""
+        before = self._names[id]
         if before != node.name:
-            if before is not None and self._ids.get(before) == id:
+            if self._ids.get(before) == id:
                 self._erase(self._ids, before)
             self._write(self._ids, node.name, id)
             self._write(self._names, id, node.name)
@@ -177,7 +188,7 @@ class Working:
     def append(self, kind: str, id: int, body: str, commit: int, source: int = 0, target: int = 0) -> None:
         """Append the next change; its number is `seq` plus one, which becomes the new `seq`."""
         self.seq += 1
-        self.changes.append(ChangeRecord(self.seq, commit, kind, id, source, target, body))
+        self.changes.append(_new(ChangeRecord, (self.seq, commit, kind, id, source, target, body)))
 
     # --- the net effect -------------------------------------------------------------------------------------------
 

@@ -208,12 +208,12 @@ def _decoded(record: NodeRecord) -> Node | PolarisError:
 def _settle(answer: asyncio.Future[Any], outcome: object) -> None:
     if answer.done():
         return
-    if isinstance(outcome, PolarisError):
-        answer.set_exception(outcome.fresh())  # callers that share a failure each raise an error of their own
-    elif isinstance(outcome, Exception):
-        answer.set_exception(outcome)
-    else:
+    if not isinstance(outcome, Exception):
         answer.set_result(outcome)
+    elif isinstance(outcome, PolarisError):
+        answer.set_exception(outcome.fresh())  # callers that share a failure each raise an error of their own
+    else:
+        answer.set_exception(outcome)
 
 
 def _abandon(calls: Iterable[_Call[Any]]) -> None:

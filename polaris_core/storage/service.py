@@ -7,7 +7,7 @@ import atexit
 import os
 import warnings
 import weakref
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, cast, get_args
 
@@ -111,7 +111,11 @@ class StorageService:
 
     async def commit(self, batch: Batch) -> Commit:
         """Apply one batch and return what it did; raises the error that refused it."""
-        return await self._home.call(self._submit, batch)
+        return await self.submit(batch)
+
+    def submit(self, batch: Batch) -> Awaitable[Commit]:
+        """As `commit`, for who awaits it on the spot: without a coroutine of its own."""
+        return self._home.call(self._submit, batch)
 
     def _submit(self, batch: Batch) -> asyncio.Future[Commit]:
         self._check_open()

@@ -33,7 +33,7 @@ def test_a_commit_asks_for_nothing_that_the_last_one_left(path: Path) -> None:
                 "BEGIN IMMEDIATE",
                 "SELECT id, name, type, revision, body, checksum FROM nodes",
                 "INSERT INTO nodes (id, name, type, revision, body, checksum)",
-                "INSERT INTO changes",
+                'INSERT INTO changes (seq, "commit", kind, id, source, target, body, checksum)',
                 "UPDATE head",
                 "COMMIT",
             ]
