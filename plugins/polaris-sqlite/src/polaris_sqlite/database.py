@@ -282,14 +282,15 @@ class Database:
     def reading(self) -> Iterator[sqlite3.Connection]:
         """A transaction that sees one committed state, inside a function that `run` calls."""
         database: sqlite3.Connection = self._here.database
-        before = self.stamp()
         with self.snapshot(database):
+            before = self.stamp()
             try:
                 yield database
             finally:  # versions only grow: if the latest state has this one, so has every earlier one
-                if before is None or self.stamp() != self._checked_at:
+                now = self.stamp()
+                if now is None or now != self._checked_at:
                     self._check_version(database)
-                    self._checked_at = before if before == self.stamp() else None
+                    self._checked_at = now if now == before else None
 
     @contextmanager
     def snapshot(self, database: sqlite3.Connection) -> Iterator[None]:

@@ -71,9 +71,10 @@ def fetch(
             raise damaged(_undecodable(database, kind, statement, parameters)) from error
         raise _in_our_words(error, database) from error
     intact = []
+    form = _FORMS[len(rows[0]) - 1] if rows else ""
     for row in rows:
         columns = row[:-1]
-        if crc32((_FORMS[len(columns)] % columns).encode()) != row[-1]:
+        if crc32((form % columns).encode()) != row[-1]:
             raise damaged(f"{kind} {columns[0]!r}")
         intact.append(columns)
     return intact

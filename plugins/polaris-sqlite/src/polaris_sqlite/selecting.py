@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from heapq import nlargest, nsmallest
+from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
@@ -98,6 +99,9 @@ class _Rest(NamedTuple):
     exact: bool
 
 
+_NOTHING_LEFT = _Rest("1", exact=True)
+
+
 class _Selection:
     """One query on its way through the tables."""
 
@@ -121,7 +125,7 @@ class _Selection:
     def count(self) -> int:
         walk = self._walks.by_id()
         rest = self._rest(walk)
-        if rest.sql == "1" and rest.exact:
+        if rest == _NOTHING_LEFT:
             tables, where = walk.counted or walk.tables, walk.where
         else:
             self._check_size(walk, "to count")
@@ -143,14 +147,13 @@ class _Selection:
             return Position(record.id, None if read is None else read(Facts(record)))
 
         after = query.after
-        stop = None if rest.sql == "1" and rest.exact else self._stop(walk, after, descending)
+        stop = None if rest == _NOTHING_LEFT else self._stop(walk, after, descending)
         found, rows = list[Any](), query.limit
         while True:
             records = self._rows(walk, rest, after, stop, rows, descending)
-            for record in self._held(records, rest):
-                found.append(record)
-                if len(found) == query.limit:
-                    return Selected(found, position(record))
+            found += islice(self._held(records, rest), query.limit - len(found))
+            if len(found) == query.limit:
+                return Selected(found, position(found[-1]))
             if len(records) < rows:
                 return Selected(found, self._at(stop, order))
             after, rows = position(records[-1]), min(4 * rows, max(_MOST_ROWS, rows))
@@ -229,7 +232,7 @@ class _Selection:
 
     def _rest(self, walk: Walk) -> _Rest:
         left = tuple(one for one in conjuncts(self._query.filter) if not any(one is said for said in walk.said))
-        return _Rest(*condition(And(left), self._parameters))
+        return _Rest(*condition(And(left), self._parameters)) if left else _NOTHING_LEFT
 
     def _held(self, records: Sequence[Any], rest: _Rest) -> Iterator[Any]:
         if rest.exact:
