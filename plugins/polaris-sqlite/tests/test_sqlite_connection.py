@@ -9,10 +9,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import aiosqlite
+import polaris_sqlite.connection
 import pytest
 from polaris_sqlite import Connection, SqliteStorage
 
 from polaris_core import CreateNode, StoreClosedError
+from polaris_core.abc import settle
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -167,14 +169,13 @@ def test_a_store_is_one_hop_a_commit_and_one_a_read(storage: Make, put: Put, mon
     async def main() -> Any:
         store = storage()
         await store.open()
-        loop = asyncio.get_running_loop()
-        wake_up, hops = loop.call_soon_threadsafe, list[int]()
+        answer, hops = settle, list[int]()
 
-        def counted(*arguments: Any, **options: Any) -> asyncio.Handle:
+        def counted(*arguments: Any) -> None:
             hops.append(1)
-            return wake_up(*arguments, **options)
+            answer(*arguments)
 
-        monkeypatch.setattr(loop, "call_soon_threadsafe", counted)
+        monkeypatch.setattr(polaris_sqlite.connection, "settle", counted)
 
         async def program(seen: Session) -> Any:
             return [await seen.nodes([i]) for i in range(50)], await seen.scan("node", 0, 9), await seen.counts()

@@ -8,14 +8,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from polaris_core.abc.capabilities import Index, Indexes
 from polaris_core.abc.storage import Storage
 from polaris_core.model import Patch
 from polaris_core.mutations import Batch, CreateEdge, CreateNode, DeleteNode, Mutation, PatchNode
-from polaris_core.query import Kind, Query, Selected, interpret, interpret_count
+from polaris_core.query import And, Field, Kind, Order, Query, Selected, interpret, interpret_count
 from polaris_core.search import TextQuery, parse_text, scan_text
 from polaris_core.testing.laws.subject import Subject, put
 from polaris_core.testing.programs import everything, writing
@@ -38,6 +38,14 @@ def _queries(kind: Kind) -> st.SearchStrategy[Query]:
     )
 
 
+_KINDS: tuple[Kind, ...] = ("node", "edge")
+_ORDERED = [
+    Query(kind=kind, filter=And(()), order=Order(Field("attributes", ("a",)), descending), limit=limit)
+    for kind in _KINDS
+    for descending in (False, True)
+    for limit in (1, 100)
+]
+"""What chance may leave out: everything, by a value that differs, both ways."""
 _asked = st.lists(_queries("node") | _queries("edge"), min_size=1, max_size=5)
 
 
@@ -75,6 +83,7 @@ class AnswerLaws(Subject):
         self._needs_answers("query")
 
         @self.searching()
+        @example([("t", {"a": 2}), ("u", {"a": 1}), ("T", {})], [(0, "t", 1), (1, "u", 2)], [(1, {"a": 3})], _ORDERED)
         @given(_rows, _ends, _changed, _asked)
         def law(rows: list[Any], ends: list[Any], changed: list[Any], asked: list[Query]) -> None:
             async def on_it() -> None:

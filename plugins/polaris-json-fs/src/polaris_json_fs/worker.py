@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import threading
 import weakref
-from contextlib import suppress
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from polaris_core.abc import settle, thread_future
+
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Callable
 
 __all__ = ["Worker"]
@@ -18,15 +19,6 @@ __all__ = ["Worker"]
 T = TypeVar("T")
 _Job = tuple["Callable[[], Any]", "asyncio.Future[Any] | None"]
 _log = logging.getLogger(__name__)
-
-
-def _answer(future: asyncio.Future[Any], result: Any, error: BaseException | None) -> None:
-    if future.done():  # its caller was cancelled
-        return
-    if error is None:
-        future.set_result(result)
-    else:
-        future.set_exception(error)
 
 
 def _work(jobs: SimpleQueue[_Job | None]) -> None:
@@ -43,8 +35,7 @@ def _work(jobs: SimpleQueue[_Job | None]) -> None:
             if failure is not None:
                 _log.warning("%s", failure, exc_info=failure)
             continue
-        with suppress(RuntimeError):  # the loop has ended: nobody waits for this answer, others wait for theirs
-            future.get_loop().call_soon_threadsafe(_answer, future, result, failure)
+        settle(future, result, failure)
         del future, result, failure  # or the last result lives until the next call
 
 
@@ -58,7 +49,7 @@ class Worker:
 
     def run(self, function: Callable[[], T]) -> asyncio.Future[T]:
         """Run a function in the thread, to its end even if the future is cancelled; called on a running loop."""
-        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[T] = thread_future()
         self._jobs.put((function, future))
         return future
 

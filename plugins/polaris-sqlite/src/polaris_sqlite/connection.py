@@ -14,7 +14,6 @@ import atexit
 import ctypes
 import os
 import time
-from contextlib import suppress
 from functools import partial
 from itertools import count
 from threading import Thread, current_thread
@@ -24,6 +23,7 @@ from weakref import WeakValueDictionary
 import aiosqlite
 
 from polaris_core import ForkedError, StoreClosedError
+from polaris_core.abc import settle, thread_future
 
 if TYPE_CHECKING:
     import sqlite3
@@ -63,7 +63,7 @@ class Connection(aiosqlite.Connection):
         A caller who is cancelled meanwhile gets `CancelledError`; the function is run to its end all the same. Raises
         `StoreClosedError` after `close` and `ForkedError` in a child process.
         """
-        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[T] = thread_future()
         self._tx.put_nowait((future, partial(function, self._usable())))
         return await future
 
@@ -88,7 +88,7 @@ class Connection(aiosqlite.Connection):
 
     async def _connect(self) -> Self:
         if self._connection is None:
-            future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            future: asyncio.Future[None] = thread_future()
             self._tx.put_nowait((future, self._open))
             try:
                 await future
@@ -109,7 +109,7 @@ class Connection(aiosqlite.Connection):
         if os.getpid() != self._pid:  # the thread stayed with the parent
             return None
         try:
-            future = asyncio.get_running_loop().create_future()
+            future = thread_future()
         except RuntimeError:  # at exit, or while garbage is collected
             future = None
         self._tx.put_nowait((future, self._close))
@@ -148,20 +148,10 @@ def _serve(jobs: _Jobs) -> None:
         try:
             result = function()
         except BaseException as raised:  # noqa: BLE001 - whatever it is, it is the caller's
-            error = RuntimeError("a generator ended here") if isinstance(raised, StopIteration) else raised
+            error = raised
         if future is not None:
-            with suppress(RuntimeError):  # the loop has ended, and with it whoever waited
-                future.get_loop().call_soon_threadsafe(_settle, future, result, error)
+            settle(future, result, error)
         del future, function, result, error  # the last answer is nobody's while the queue is empty
-
-
-def _settle(future: asyncio.Future[Any], result: object, error: BaseException | None) -> None:
-    if future.done():  # its caller was cancelled
-        return
-    if error is None:
-        future.set_result(result)
-    else:
-        future.set_exception(error)
 
 
 @atexit.register
