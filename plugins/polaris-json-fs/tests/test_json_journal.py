@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 
 import orjson
 import pytest
-from polaris_json_fs.journal import decode, encode_frame, encode_plan, scan
+from polaris_json_fs.journal import content, decode, encode_frame, encode_plan, scan
 from polaris_json_fs.journal_file import JournalFile, UncertainError
 from polaris_json_fs.recovery import DamageError, Verdict, judge
 
@@ -73,6 +74,18 @@ def test_a_frame_of_another_place_or_journal_is_none_of_ours():
     assert scan(encode_frame(b"{}\n", 1, "of another one"), 1, SEED) == ([], 0, False)
 
 
+def test_zeros_after_the_last_frame_are_room_for_the_next_ones():
+    assert content(WHOLE + bytes(5_000)) == WHOLE
+    assert content(bytes(5_000)) == b""
+
+
+def test_what_stands_among_those_zeros_was_torn():
+    for torn in (WHOLE[:-1] + bytes(10), WHOLE[: ENDS[-2]] + bytes(20) + WHOLE[-5:] + bytes(10)):
+        found = scan(content(torn), 1, SEED)
+        assert (found.end, found.damaged) == (ENDS[-2], False)
+        assert found.end < len(content(torn))
+
+
 def test_a_header_inside_a_body_is_no_frame():
     inner = encode_frame(b"{}\n", 1, SEED).decode()
     payload = orjson.dumps({"text": inner}) + b"\n"
@@ -133,7 +146,7 @@ def written(serve, everything, directory, tmp_path):
             states[0] = await everything(store)
             for batch in BATCHES:
                 await store.commit(batch)
-                states[journal.stat().st_size] = await everything(store)
+                states[len(content(journal.read_bytes()))] = await everything(store)
             shutil.copytree(directory, tmp_path / "image")
         return states
 
@@ -144,14 +157,17 @@ def same_but_for_the_epoch(one, other):
     return {**one, "head": one["head"]._replace(epoch="")} == {**other, "head": other["head"]._replace(epoch="")}
 
 
-def test_every_truncation_gives_the_state_before_it(written, serve, everything, tmp_path):
+@pytest.mark.parametrize("filled", [False, True], ids=["cut", "zeros"])
+def test_every_truncation_gives_the_state_before_it(written, serve, everything, tmp_path, filled):
     image, states = written
+    whole = (image / JOURNAL).stat().st_size
 
     async def check(length, *, counter):
         path = tmp_path / f"cut-{length}-{counter}"
         shutil.copytree(image, path)
         with (path / JOURNAL).open("r+b") as file:
             file.truncate(length)
+            file.truncate(whole if filled else length)
         if not counter:
             (path / "committed").unlink()
         async with serve(path) as store:
@@ -175,13 +191,13 @@ def test_every_truncation_gives_the_state_before_it(written, serve, everything, 
 
 def test_every_flipped_bit_is_refused_or_in_the_torn_end(written, serve, everything, tmp_path):
     image, states = written
-    content = (image / JOURNAL).read_bytes()
+    held = (image / JOURNAL).read_bytes()
     last_start = sorted(states)[-2]
 
     async def check(bit, *, counter):
         path = tmp_path / f"flip-{bit}-{counter}"
         shutil.copytree(image, path)
-        flipped = bytearray(content)
+        flipped = bytearray(held)
         flipped[bit // 8] ^= 1 << bit % 8
         (path / JOURNAL).write_bytes(flipped)
         if not counter:
@@ -198,7 +214,7 @@ def test_every_flipped_bit_is_refused_or_in_the_torn_end(written, serve, everyth
         shutil.rmtree(path)
 
     async def scenario():
-        for bit in range(0, len(content) * 8, 997):
+        for bit in range(0, max(states) * 8, 997):
             await check(bit, counter=bit % 2 == 0)
 
     asyncio.run(scenario())
@@ -247,6 +263,81 @@ def test_a_journal_that_is_deleted_under_an_open_store_is_noticed(serve, directo
             (directory / JOURNAL).unlink()
             with pytest.raises(StoreDamagedError, match="deleted"):
                 await store.commit(Batch(CreateNode("b")))
+
+    asyncio.run(scenario())
+
+
+@pytest.fixture
+def synced(monkeypatch):
+    """The sizes that a file had when its data was synced."""
+    sizes = []
+    real = os.fdatasync
+
+    def fdatasync(descriptor):
+        sizes.append(os.fstat(descriptor).st_size)
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fdatasync", fdatasync)
+    return sizes
+
+
+def test_a_commit_is_one_sync_of_a_file_that_seldom_grows(serve, synced):
+    async def scenario():
+        async with serve() as store:
+            for number in range(200):
+                await store.commit(Batch(CreateNode(f"node {number}")))
+            assert len(synced) == 200
+            assert len(set(synced)) <= 3
+
+    asyncio.run(scenario())
+
+
+def test_a_commit_that_is_not_synced_makes_no_room(serve, directory):
+    async def scenario():
+        async with serve(durability="process") as store:
+            await store.commit(Batch(CreateNode("a")))
+            assert (directory / JOURNAL).read_bytes().endswith(b"}\n")
+
+    asyncio.run(scenario())
+
+
+def test_processes_share_the_room_that_was_made(serve, directory):
+    async def scenario():
+        async with serve() as one, serve() as other:
+            for number in range(10):
+                await (one, other)[number % 2].commit(Batch(CreateNode(f"node {number}")))
+            held = (directory / JOURNAL).read_bytes()
+            assert b"\0" not in content(held)
+            assert len(held) < 100_000
+
+    asyncio.run(scenario())
+
+
+def test_zeros_amid_what_was_acknowledged_are_damage(written, serve):
+    image, states = written
+    sizes = sorted(states)
+
+    async def scenario():
+        with (image / JOURNAL).open("r+b") as file:
+            file.seek(sizes[-3])
+            file.write(bytes(sizes[-2] - sizes[-3]))
+        with pytest.raises(StoreDamagedError, match=f"byte {sizes[-3]}"):
+            async with serve(image):
+                pass
+
+    asyncio.run(scenario())
+
+
+def test_a_bit_that_flips_in_the_room_for_later_commits_does_no_harm(written, serve, everything):
+    image, states = written
+
+    async def scenario():
+        with (image / JOURNAL).open("r+b") as file:
+            file.seek(max(states) + 1_000)
+            file.write(b"\1")
+        async with serve(image) as store:
+            assert await everything(store) == states[max(states)]
+            await store.commit(Batch(CreateNode("afterwards")))
 
     asyncio.run(scenario())
 

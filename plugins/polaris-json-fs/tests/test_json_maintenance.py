@@ -65,7 +65,8 @@ def test_every_flipped_bit_that_appears_in_use_is_found_with_its_file(serve, fil
             for path in [*filled.rglob("*.jsonl"), filled / "manifest.json", *filled.glob("journal-*.log")]:
                 content = path.read_bytes()
                 name = path.relative_to(filled).as_posix()
-                for bit in range(3, len(content) * 8, max(1, len(content) * 8 // 11)):
+                bits = len(content.rstrip(b"\0")) * 8
+                for bit in range(3, bits, max(1, bits // 11)):
                     flipped = bytearray(content)
                     flipped[bit // 8] ^= 1 << bit % 8
                     path.write_bytes(flipped)

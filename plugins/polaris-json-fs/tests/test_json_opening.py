@@ -293,17 +293,21 @@ def test_a_file_that_may_not_grow_refuses_the_commit_and_keeps_the_store(start, 
     process = start(
         """
 import resource
+journal = os.path.join(path, "journal-000001.log")
+def committed():
+    with open(journal, "rb") as file:
+        return file.read().rstrip(bytes(1))
 async def main():
     store = make(path)
     await store.initialize()
     await store.commit(Batch(CreateNode("before")))
-    size = os.path.getsize(os.path.join(path, "journal-000001.log"))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size + 1000, resource.RLIM_INFINITY))
+    before = committed()
+    resource.setrlimit(resource.RLIMIT_FSIZE, (os.path.getsize(journal) + 1000, resource.RLIM_INFINITY))
     try:
-        await store.commit(Batch(CreateNode("large", attributes={"text": "x" * 5000})))
+        await store.commit(Batch(CreateNode("large", attributes={"text": "x" * 100_000})))
     except StoreFullError as error:
         say(error)
-    say(os.path.getsize(os.path.join(path, "journal-000001.log")) == size)
+    say(committed() == before)
     await store.commit(Batch(DeleteNode("missing", missing_ok=True)))
     resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
     await store.commit(Batch(CreateNode("after")))
@@ -320,6 +324,29 @@ asyncio.run(main())
     async def scenario():
         async with serve() as store:
             assert await names(store) == ["after", "before"]
+
+    asyncio.run(scenario())
+
+
+def test_a_commit_needs_no_room_for_the_next_ones(start, serve):
+    process = start(
+        """
+import resource
+async def main():
+    store = make(path)
+    await store.initialize()
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2_000, resource.RLIM_INFINITY))
+    await store.commit(Batch(CreateNode("a")))
+    await store.commit(Batch(CreateNode("b")))
+    os.kill(os.getpid(), signal.SIGKILL)
+asyncio.run(main())
+"""
+    )
+    process.communicate(timeout=30)
+
+    async def scenario():
+        async with serve() as store:
+            assert await names(store) == ["a", "b"]
 
     asyncio.run(scenario())
 

@@ -127,7 +127,8 @@ def test_a_frame_of_a_writer_that_died_counts_for_everybody_or_for_nobody(serve,
                 changes=[ChangeRecord(2, 2, "node.created", 2, 0, 0, "{}")],
             )
             frame = encode_frame(encode_plan(plan), 2, blocking._journal.seed)
-            with (directory / "journal-000001.log").open("ab") as journal:
+            with (directory / "journal-000001.log").open("r+b") as journal:
+                journal.seek(blocking._applied - blocking._journal.base)
                 journal.write(frame[: len(frame) - torn])
             for store in (one, other):
                 assert await names(store) == {"a"}  # nobody was told

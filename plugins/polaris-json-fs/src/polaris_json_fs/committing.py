@@ -13,7 +13,7 @@ from polaris_core import OutcomeUnknownError, StoreUnavailableError
 from polaris_json_fs.counter import UNSYNCED, SharedCounter
 from polaris_json_fs.faults import translated
 from polaris_json_fs.following import Following
-from polaris_json_fs.journal import encode_frame, encode_plan, scan
+from polaris_json_fs.journal import content, encode_frame, encode_plan, scan
 from polaris_json_fs.journal_file import UncertainError
 from polaris_json_fs.sessions import Writing
 
@@ -63,7 +63,7 @@ class Committing(Following):
         return (
             not counter.deleted
             and counter.position == self._applied
-            and self._journal.size() == self._applied - self._journal.base
+            and self._journal.ends_at(self._applied - self._journal.base)
         )
 
     def _settle(self) -> None:
@@ -72,13 +72,14 @@ class Committing(Following):
         self._catch_up()
         journal, counter = self._journal, self._shared()
         start = self._applied - journal.base
-        size = journal.size()
-        if size == start:
+        if journal.ends_at(start):
             return
-        found = scan(journal.read(start, size), journal.frames + 1, journal.seed)
+        size = journal.size()
+        rest = content(journal.read(start, size))
+        found = scan(rest, journal.frames + 1, journal.seed)
         if size < start or found.damaged:
             raise self._damaged(min(size, start) + found.end)
-        if start + found.end < size:
+        if found.end < len(rest):
             journal.cut(start + found.end)
         if found.frames:  # whole, but nobody was told: it counts from here on, for everybody
             journal.sync()

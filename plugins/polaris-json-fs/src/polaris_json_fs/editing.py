@@ -18,7 +18,7 @@ from polaris_json_fs import checkpoint, written
 from polaris_json_fs.differences import Edit, differences
 from polaris_json_fs.edits import damaged, not_taken_in
 from polaris_json_fs.faults import translated
-from polaris_json_fs.journal import Turn
+from polaris_json_fs.journal import Turn, content
 from polaris_json_fs.layout import journal_name
 from polaris_json_fs.manifest import Entry
 from polaris_json_fs.store import Store
@@ -71,7 +71,7 @@ class EditableStore(Store):
     ) -> tuple[dict[str, bytes], dict[str, bytes]]:
         """Let what was written be loaded, and return it and what there is now, for the files that differ."""
         journals = [self.directory / journal_name(generation) for generation in checkpoint.generations(self.directory)]
-        if any(journal.stat().st_size for journal in journals):
+        if any(content(journal.read_bytes()) for journal in journals):
             raise error
         counter = self._shared()
         if (

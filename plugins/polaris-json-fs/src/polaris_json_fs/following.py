@@ -17,7 +17,7 @@ from polaris_json_fs import checkpoint
 from polaris_json_fs.counter import SharedCounter
 from polaris_json_fs.directory import initialise, prepare
 from polaris_json_fs.faults import translated
-from polaris_json_fs.journal import Turn, decode, scan
+from polaris_json_fs.journal import Turn, content, decode, scan
 from polaris_json_fs.journal_file import JournalFile
 from polaris_json_fs.layout import CHECKPOINT_LOCK, COUNTER, LOCK, MANIFEST, NEXT
 from polaris_json_fs.loading import Loading
@@ -158,8 +158,9 @@ class Following:
         last = max(checkpoint.generations(self.directory), default=0)
         while True:
             journal, start = self._journal, self._applied
-            size = journal.size()
-            found = scan(journal.read(0, size), 1, journal.seed)
+            data = content(journal.read(0, journal.size()))
+            size = len(data)
+            found = scan(data, 1, journal.seed)
             acknowledged = known.position - start if known else 0
             if known and known.generation > journal.generation:
                 acknowledged = size + 1  # an older copy of the store was put in place

@@ -11,6 +11,9 @@ The digest covers the number, the lines and the journal's seed, so that neither 
 another journal passes for the next one. A write that was torn is at the end; so a frame that is not whole and is followed
 by one that is, is damage.
 
+No frame ends with a zero byte. A journal's zeros at its end are room for later frames, and count as if they were not there:
+`content`.
+
 The last frame of a journal may be a turn, `{"turn":{"generation":4,"seed":"..."}}`: then commits go on in the journal of
 that generation, and a checkpoint of the state at this point may be written while they do.
 """
@@ -41,7 +44,7 @@ from polaris_json_fs.lines import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["Frame", "Scan", "Turn", "decode", "encode_frame", "encode_plan", "encode_turn", "scan"]
+__all__ = ["Frame", "Scan", "Turn", "content", "decode", "encode_frame", "encode_plan", "encode_turn", "scan"]
 
 _HEADER = b'{"frame":"%012d","bytes":"%010d","digest":"%b"}\n'
 _START = b'{"frame":"'
@@ -70,6 +73,11 @@ class Scan(NamedTuple):
     frames: list[Frame]
     end: int
     damaged: bool
+
+
+def content(data: bytes) -> bytes:
+    """Return what a journal, or the end of one, holds without the room for later frames."""
+    return data.rstrip(b"\0")
 
 
 def encode_plan(plan: CommitPlan) -> bytes:

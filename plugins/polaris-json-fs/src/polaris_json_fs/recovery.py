@@ -28,7 +28,7 @@ class Verdict(NamedTuple):
 def judge(
     found: Scan, size: int, acknowledged: int, *, turned: bool = False, later: bool = False, lost_power: bool = False
 ) -> Verdict:
-    """Decide on a journal of `size` bytes.
+    """Decide on a journal of `size` bytes, not counting room for later frames.
 
     `acknowledged` is the offset up to which the shared counter says that commits were acknowledged, 0 where it says
     nothing. `turned` tells that its last whole frame says where commits go on, `later` that there is a journal of a later

@@ -25,7 +25,7 @@ from polaris_json_fs.faults import translated
 from polaris_json_fs.files import make_directory, sync_directory, write_file
 from polaris_json_fs.history import History
 from polaris_json_fs.importing import READERS, blocks
-from polaris_json_fs.journal import Turn, decode, scan
+from polaris_json_fs.journal import Turn, content, decode, scan
 from polaris_json_fs.layout import GITIGNORE, IGNORED, MANIFEST, META, journal_name
 from polaris_json_fs.lines import split_lines
 from polaris_json_fs.manifest import Entry, Manifest
@@ -143,7 +143,7 @@ class _Remains:
     def _journal(self, turn: Turn) -> Turn | None:
         assert self._head is not None  # noqa: S101 - it is the manifest's, or a later one
         path = self._source / journal_name(turn.generation)
-        data = path.read_bytes() if path.exists() else b""
+        data = content(path.read_bytes()) if path.exists() else b""
         found = scan(data, 1, turn.seed)
         for frame in found.frames:
             said = decode(frame.payload, self._head)
