@@ -1,11 +1,9 @@
-"""Futures that threads settle: every answer arrives once, whatever becomes of its caller, its loop or the descriptors."""
+"""Futures that threads settle: every answer arrives once, whatever becomes of its caller or its loop."""
 
 from __future__ import annotations
 
 import asyncio
-import errno
 import gc
-import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -114,16 +112,3 @@ def test_loops_that_have_ended_leave_no_descriptor_behind() -> None:
     for _ in range(10):
         asyncio.run(scenario())
     assert held() <= before
-
-
-def test_answers_arrive_where_no_descriptor_is_left_for_the_way(monkeypatch: pytest.MonkeyPatch) -> None:
-    def full() -> tuple[int, int]:
-        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
-
-    async def scenario() -> None:
-        monkeypatch.setattr(os, "pipe", full)
-        future = thread_future()
-        in_thread(lambda: settle(future, 3))
-        assert await future == 3
-
-    asyncio.run(scenario())

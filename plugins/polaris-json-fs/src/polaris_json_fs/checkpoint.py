@@ -15,6 +15,7 @@ from polaris_json_fs import written
 from polaris_json_fs.files import make_directory, replace, sync_directory, write_file
 from polaris_json_fs.layout import DIRECTORIES, MANIFEST, NEW, NEXT, WRITTEN, journal_generation, journal_name
 from polaris_json_fs.manifest import Entry, Manifest
+from polaris_json_fs.pacing import delete
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -156,4 +157,4 @@ def tidy(directory: Path, generation: int) -> None:
     """Delete the journals that checkpoints up to this generation have taken in."""
     for older in generations(directory):
         if older < generation:
-            (directory / journal_name(older)).unlink(missing_ok=True)
+            delete(directory / journal_name(older))

@@ -24,7 +24,7 @@ from polaris_json_fs.loading import Loading
 from polaris_json_fs.recovery import DamageError, Verdict, judge
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from contextlib import AbstractContextManager
     from pathlib import Path
 
@@ -316,7 +316,7 @@ class Following:
                 where=MANIFEST,
             )
 
-    def _settle_on(self, manifest: Manifest) -> object:
+    def _settle_on(self, manifest: Manifest) -> Sequence[object]:
         """Let go of what the files of a checkpoint hold, and return it, to be dropped where no lock is held."""
         self._records.settled(manifest.generation)
         self._manifest = manifest

@@ -7,11 +7,11 @@ lines, which takes a hundred times as long, needs no lock.
 
 from __future__ import annotations
 
-import time
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from polaris_json_fs.layout import BLOCK, META, block_of, block_path
 from polaris_json_fs.lines import edge_line, meta_line, node_line, read_edge, receipt_line
+from polaris_json_fs.pacing import in_slices
 
 if TYPE_CHECKING:
     import threading
@@ -25,10 +25,6 @@ __all__ = ["Frozen"]
 
 T = TypeVar("T")
 _Kind = Literal["node", "edge"]
-_SLICE: Final = 128
-_PAUSE: Final = 0.000_05
-"""Seconds between slices of lines. Without a pause a thread that commits would wait for the interpreter up to
-`sys.getswitchinterval()` each time it comes back from the disk."""
 
 
 class Frozen:
@@ -76,11 +72,7 @@ class Frozen:
         yield from self._records.history.files(self.head, self._guard)
 
     def _lines(self, line_of: Callable[[T], bytes], records: Sequence[T]) -> bytes:
-        parts = []
-        for start in range(0, len(records), _SLICE):
-            parts.append(b"".join(map(line_of, records[start : start + _SLICE])))
-            time.sleep(_PAUSE)
-        return b"".join(parts)
+        return b"".join([b"".join(map(line_of, some)) for some in in_slices(records)])
 
     def _block(self, kind: _Kind, block: int) -> list[Any]:
         with self._guard:
@@ -97,10 +89,12 @@ class Frozen:
         return {node.id: node.name for node in nodes if node is not None}
 
     def _edge_lines(self, block: int) -> bytes:
-        rows = self._block("edge", block)
-        edges: list[EdgeRecord] = [read_edge(row) if isinstance(row, bytes) else row for row in rows]
-        names = self._names({end for edge in edges for end in (edge.source, edge.target)})
-        return self._lines(lambda edge: edge_line(edge, names[edge.source], names[edge.target]), edges)
+        parts: list[bytes] = []
+        for rows in in_slices(self._block("edge", block)):
+            edges: list[EdgeRecord] = [read_edge(row) if isinstance(row, bytes) else row for row in rows]
+            names = self._names({end for edge in edges for end in (edge.source, edge.target)})
+            parts += [edge_line(edge, names[edge.source], names[edge.target]) for edge in edges]
+        return b"".join(parts)
 
     def _renamed_blocks(self) -> set[int]:
         """Return the blocks of edges whose ends were renamed; one too many does no harm."""

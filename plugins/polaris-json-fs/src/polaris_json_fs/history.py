@@ -13,6 +13,7 @@ from polaris_json_fs.edits import edited
 from polaris_json_fs.layout import block_of, block_path
 from polaris_json_fs.lines import change_line, read_change, split_lines
 from polaris_json_fs.manifest import Entry
+from polaris_json_fs.pacing import in_slices
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -87,7 +88,8 @@ class History:
             block = block_of(_seq_of_line(opened[0]) if opened else latest[start].seq)
             stop = bisect_right(latest, block, 0, end, key=_block)
             lines = [line + b"\n" for line in opened if _seq_of_line(line) > head.floor]
-            lines += [change_line(change) for change in latest[start:stop] if change.seq > head.floor]
+            for some in in_slices(latest[start:stop]):
+                lines += [change_line(change) for change in some if change.seq > head.floor]
             yield block_path("changes", block), b"".join(lines)
             opened, start = (), stop
 

@@ -17,6 +17,7 @@ from polaris_json_fs.faults import translated
 from polaris_json_fs.journal import Turn, encode_turn
 from polaris_json_fs.layout import NEXT
 from polaris_json_fs.manifest import Manifest
+from polaris_json_fs.pacing import drop
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -179,7 +180,9 @@ class Store(Committing):
             counter.generation = manifest.generation
             if self._applied == manifest.position:
                 counter.flags = 0
+        rows = [*dropped]  # a reader may still have the list itself
         del dropped
+        drop(rows)
         checkpoint.tidy(self.directory, manifest.generation)
 
     def _write(self, frozen: Frozen, after: Manifest) -> Manifest:
