@@ -118,11 +118,9 @@ def observations(values: Iterable[str | Observation] | str) -> tuple[Observation
     """Return observations from texts or observations, the first of equal texts only; one bare string is one observation."""
     if isinstance(values, (str, Observation)):
         values = (values,)
-    found = [value if isinstance(value, Observation) else Observation(value) for value in each(values, "observations")]
-    if len(found) < 2:
-        return tuple(found)
     unique: dict[str, Observation] = {}
-    for observation in found:
+    for value in each(values, "observations"):
+        observation = value if isinstance(value, Observation) else Observation(value)
         unique.setdefault(observation.text, observation)
     return tuple(unique.values())
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from polaris_core.abc.events import Event, EventLog, EventStoreSpec
     from polaris_core.abc.flaws import flaws_of
     from polaris_core.abc.formats import FormatSpec
-    from polaris_core.abc.futures import settle, thread_future
+    from polaris_core.abc.futures import settle
     from polaris_core.abc.image import Image
     from polaris_core.abc.location import Location
     from polaris_core.abc.lock import FileLock
@@ -123,7 +123,7 @@ _HOMES = {
     "polaris_core.abc.events": ("Event", "EventLog", "EventStoreSpec"),
     "polaris_core.abc.flaws": ("flaws_of",),
     "polaris_core.abc.formats": ("FormatSpec",),
-    "polaris_core.abc.futures": ("settle", "thread_future"),
+    "polaris_core.abc.futures": ("settle",),
     "polaris_core.abc.image": ("Image",),
     "polaris_core.abc.location": ("Location",),
     "polaris_core.abc.lock": ("FileLock",),
@@ -282,7 +282,6 @@ __all__ = [
     "searched_paths",
     "settle",
     "texts_of",
-    "thread_future",
     "too_many",
 ]
 

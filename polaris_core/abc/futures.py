@@ -6,12 +6,7 @@ import asyncio
 from contextlib import suppress
 from typing import Any
 
-__all__ = ["settle", "thread_future"]
-
-
-def thread_future() -> asyncio.Future[Any]:
-    """Return a new future of the running loop, which a thread settles by `settle`."""
-    return asyncio.get_running_loop().create_future()
+__all__ = ["settle"]
 
 
 def settle(future: asyncio.Future[Any], result: object = None, error: BaseException | None = None) -> None:

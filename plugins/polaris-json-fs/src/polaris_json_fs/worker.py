@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import threading
 import weakref
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from polaris_core.abc import settle, thread_future
+from polaris_core.abc import settle
 
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import Callable
 
 __all__ = ["Worker"]
@@ -49,7 +49,7 @@ class Worker:
 
     def run(self, function: Callable[[], T]) -> asyncio.Future[T]:
         """Run a function in the thread, to its end even if the future is cancelled; called on a running loop."""
-        future: asyncio.Future[T] = thread_future()
+        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._jobs.put((function, future))
         return future
 

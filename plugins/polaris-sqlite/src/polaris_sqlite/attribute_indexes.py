@@ -102,17 +102,17 @@ def drop(database: sqlite3.Connection, index: Index) -> bool:
     return bool(rows)
 
 
-def keep_up(database: sqlite3.Connection, plan: CommitPlan, found: Declared) -> None:
+def keep_up(database: sqlite3.Connection, plan: CommitPlan, indexes: Declared) -> None:
     """Bring the indexes that there are to what a plan writes, inside its transaction."""
     for kind, gone, put in (
         ("node", plan.delete_nodes, plan.put_nodes),
         ("edge", plan.delete_edges, plan.put_edges),
     ):
-        if not found[kind]:
+        if not indexes[kind]:
             continue
         known = [*gone, *(record.id for record in put if record.id < plan.expected.next_id)]
         database.executemany("DELETE FROM indexed WHERE id = :id", [{"id": id} for id in known])
-        _enter(database, found[kind], put)
+        _enter(database, indexes[kind], put)
 
 
 def enter_from(database: sqlite3.Connection, id: int) -> None:

@@ -23,7 +23,7 @@ from weakref import WeakValueDictionary
 import aiosqlite
 
 from polaris_core import ForkedError, StoreClosedError
-from polaris_core.abc import settle, thread_future
+from polaris_core.abc import settle
 
 if TYPE_CHECKING:
     import sqlite3
@@ -63,7 +63,7 @@ class Connection(aiosqlite.Connection):
         A caller who is cancelled meanwhile gets `CancelledError`; the function is run to its end all the same. Raises
         `StoreClosedError` after `close` and `ForkedError` in a child process.
         """
-        future: asyncio.Future[T] = thread_future()
+        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._tx.put_nowait((future, partial(function, self._usable())))
         return await future
 
@@ -88,7 +88,7 @@ class Connection(aiosqlite.Connection):
 
     async def _connect(self) -> Self:
         if self._connection is None:
-            future: asyncio.Future[None] = thread_future()
+            future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._tx.put_nowait((future, self._open))
             try:
                 await future
@@ -109,7 +109,7 @@ class Connection(aiosqlite.Connection):
         if os.getpid() != self._pid:  # the thread stayed with the parent
             return None
         try:
-            future = thread_future()
+            future = asyncio.get_running_loop().create_future()
         except RuntimeError:  # at exit, or while garbage is collected
             future = None
         self._tx.put_nowait((future, self._close))

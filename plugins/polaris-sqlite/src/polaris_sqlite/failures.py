@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import sqlite3
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from polaris_core import (
@@ -18,7 +19,7 @@ from polaris_core import (
 )
 
 if TYPE_CHECKING:
-    from types import TracebackType
+    from collections.abc import Iterator
 
 __all__ = ["code_of", "failures_of", "of_sqlite", "of_system", "unwritable"]
 
@@ -71,25 +72,17 @@ def of_system(error: OSError, location: str) -> StoreUnavailableError:
     return kind(f"{location} cannot be opened: {error.strerror} ({error.filename})", location=location)
 
 
-class failures_of:  # noqa: N801 - it reads as what it does
-    """A context that raises in Polaris' words what SQLite or the file system raises inside.
+@contextmanager
+def failures_of(location: str, *, of_programs: bool = False) -> Iterator[None]:
+    """Raise in Polaris' words what SQLite or the file system raises inside.
 
     With `of_programs` there is a program inside too: what the file system said was said to it, and comes out unchanged.
     """
-
-    __slots__ = ("_location", "_of_programs")
-
-    def __init__(self, location: str, *, of_programs: bool = False) -> None:
-        self._location = location
-        self._of_programs = of_programs
-
-    def __enter__(self) -> None:
-        return
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        if isinstance(error, sqlite3.Error):
-            raise of_sqlite(error, self._location) from error
-        if isinstance(error, OSError) and not self._of_programs:
-            raise of_system(error, self._location) from error
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise of_sqlite(error, location) from error
+    except OSError as error:
+        if of_programs:
+            raise
+        raise of_system(error, location) from error

@@ -44,8 +44,6 @@ Searching: TypeAlias = Literal["scan", "index", "later", "now"]
 Row = TypeVar("Row", NodeRecord, EdgeRecord, MetaRecord, Receipt)
 
 _NODE = "SELECT id, name, type, revision, body, checksum FROM nodes"
-_NODE_OF_NAME = f"{_NODE} WHERE name = ?"
-_NODE_OF_ID = f"{_NODE} WHERE id = ?"
 _EDGE = "SELECT id, source, type, target, revision, body, checksum FROM edges"
 _META = "SELECT key, revision, body, checksum FROM meta"
 _CHANGE = 'SELECT seq, "commit", kind, id, source, target, body, checksum FROM changes'
@@ -128,9 +126,6 @@ class SqliteSession:
 
     def nodes(self, refs: Sequence[NodeRef]) -> list[NodeRecord | None]:
         """Return the nodes of these ids or names."""
-        if len(refs) == 1 and _storable(only := refs[0]):
-            rows = fetch(self._database, "node", _NODE_OF_NAME if isinstance(only, str) else _NODE_OF_ID, (only,))
-            return [NodeRecord._make(rows[0]) if rows else None]
         ids = {ref for ref in refs if not isinstance(ref, str)}
         names = {ref for ref in refs if isinstance(ref, str)}
         found: dict[NodeRef, NodeRecord] = {}

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from polaris_core.abc import settle, thread_future
+from polaris_core.abc import settle
 
 
 def in_thread(function: Callable[[], object]) -> threading.Thread:
@@ -22,7 +22,8 @@ def in_thread(function: Callable[[], object]) -> threading.Thread:
 
 def test_a_result_or_an_error_comes_from_a_thread() -> None:
     async def scenario() -> None:
-        answered, failed, ended = thread_future(), thread_future(), thread_future()
+        loop = asyncio.get_running_loop()
+        answered, failed, ended = loop.create_future(), loop.create_future(), loop.create_future()
         in_thread(lambda: settle(answered, 7))
         in_thread(lambda: settle(failed, error=KeyError("x")))
         in_thread(lambda: settle(ended, error=StopIteration()))
@@ -38,7 +39,7 @@ def test_a_result_or_an_error_comes_from_a_thread() -> None:
 def test_every_answer_of_many_threads_arrives() -> None:
     async def scenario() -> None:
         for _ in range(20):
-            futures = [thread_future() for _ in range(200)]
+            futures = [asyncio.get_running_loop().create_future() for _ in range(200)]
 
             def answer(start: int, futures: list[asyncio.Future[Any]] = futures) -> None:
                 for number in range(start, 200, 4):
@@ -54,7 +55,7 @@ def test_every_answer_of_many_threads_arrives() -> None:
 
 def test_a_future_that_was_cancelled_stays_so_and_hurts_no_other() -> None:
     async def scenario() -> None:
-        given_up, waiting = thread_future(), thread_future()
+        given_up, waiting = asyncio.get_running_loop().create_future(), asyncio.get_running_loop().create_future()
         given_up.cancel()
         in_thread(lambda: settle(given_up, 1))
         in_thread(lambda: settle(waiting, 2))
@@ -66,7 +67,7 @@ def test_a_future_that_was_cancelled_stays_so_and_hurts_no_other() -> None:
 
 def test_an_answer_for_a_loop_that_has_ended_is_dropped() -> None:
     async def asks() -> asyncio.Future[Any]:
-        return thread_future()
+        return asyncio.get_running_loop().create_future()
 
     future = asyncio.run(asks())
     settle(future, 1)
@@ -75,7 +76,7 @@ def test_an_answer_for_a_loop_that_has_ended_is_dropped() -> None:
 
 def test_a_loop_may_end_at_any_moment_of_an_answer() -> None:
     async def asks() -> asyncio.Future[Any]:
-        return thread_future()
+        return asyncio.get_running_loop().create_future()
 
     failed: list[BaseException] = []
 
@@ -98,10 +99,10 @@ def test_a_loop_may_end_at_any_moment_of_an_answer() -> None:
 
 def test_loops_that_have_ended_leave_no_descriptor_behind() -> None:
     async def scenario() -> None:
-        future = thread_future()
+        future = asyncio.get_running_loop().create_future()
         in_thread(lambda: settle(future, 1))
         await future
-        settle(thread_future(), 2)  # and nobody is there any more to take it
+        settle(asyncio.get_running_loop().create_future(), 2)  # and nobody is there any more to take it
 
     def held() -> int:
         gc.collect()
