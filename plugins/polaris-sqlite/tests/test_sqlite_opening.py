@@ -139,6 +139,16 @@ def test_what_is_no_file_is_refused(path: Path, storage: Make, tmp_path: Path) -
         opening(at(f"sqlite:///{tmp_path}/file/graph.db"))
 
 
+@pytest.mark.parametrize("options", [{}, {"read_only": True}])
+def test_a_store_whose_statements_are_no_text_any_more_is_called_damaged(
+    path: Path, storage: Make, options: Any
+) -> None:
+    opening(storage())
+    path.write_bytes(path.read_bytes().replace(b"CREATE TABLE nodes (", b"CREATE TABLE nodes \xa8"))
+    with pytest.raises(StoreDamagedError, match="no text"):
+        opening(storage(**options))
+
+
 def test_a_truncated_store_is_called_damaged(path: Path, storage: Make, put: Put) -> None:
     async def fill() -> Any:
         store = storage()

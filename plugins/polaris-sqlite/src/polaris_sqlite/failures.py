@@ -86,3 +86,9 @@ def failures_of(location: str, *, of_programs: bool = False) -> Iterator[None]:
         if of_programs:
             raise
         raise of_system(error, location) from error
+    except UnicodeDecodeError as error:  # SQLite complains of a name or a statement that is damaged itself
+        if of_programs:
+            raise
+        raise StoreDamagedError(
+            f"{location} is damaged: what SQLite says of it is no text ({error.object!r})", location=location
+        ) from error
