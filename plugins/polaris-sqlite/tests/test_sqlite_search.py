@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from polaris_sqlite import searching
 
-from polaris_core import Edge, Graph, Node, open_graph
+from polaris_core import Edge, Graph, Node, StoreDamagedError, open_graph
 from polaris_core.abc import Backup, Verify
 
 if TYPE_CHECKING:
@@ -138,6 +138,25 @@ def test_a_restored_store_is_searched_as_it_was(path: Path, tmp_path: Path) -> N
         assert (await storage.verify()).findings == ()
 
     on_graph(path, scenario)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE search_state SET epoch = CAST(x'ff' AS TEXT)",
+        "UPDATE search_config SET v = 'bn25(10.0, 3.0, 1.0)' WHERE k = 'rank'",
+    ],
+)
+def test_an_index_that_cannot_be_read_is_called_damaged(path: Path, damage: str) -> None:
+    async def search(graph: Graph) -> None:
+        await graph.search("ada")
+
+    on_graph(path, lambda graph: graph.create_node("ada"))
+    on_graph(path, search)
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute(damage)
+    with pytest.raises(StoreDamagedError):
+        on_graph(path, search)
 
 
 def test_a_sqlite_without_fts5_scans_and_claims_nothing(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
