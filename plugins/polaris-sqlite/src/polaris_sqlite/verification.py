@@ -2,8 +2,8 @@
 
 The work is cut into parts, each in a transaction of its own, so that a long search keeps no log from beginning anew. Every
 law that is looked at holds within one committed state, and no part compares what it saw with what another one did, so
-commits in between are no matter. Only SQLite's own look at the file, which compares every index with its table, is one long
-part.
+commits in between are no matter. Only SQLite's own look at the file, which compares every index with its table, and the
+look at the index of words are in one long part.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from polaris_core.abc import (
     VerifyReport,
     flaws_of,
 )
-from polaris_sqlite import attribute_indexes, schema
+from polaris_sqlite import attribute_indexes, schema, searching
 from polaris_sqlite.database import Database
 from polaris_sqlite.integrity import form
 from polaris_sqlite.layout import Layout
@@ -152,6 +152,7 @@ class Examination:
             self._add(_examine_head(database, self._layout, self._location))
             self._add(_examine_file(database))
             self._add(_examine_indexes(database))
+            self._add(_examine_words(database))
             self.total = _total(database)
             return True
         seen = _examine_part(database, self._waiting.pop())
@@ -240,6 +241,16 @@ def _examine_indexes(database: sqlite3.Connection) -> list[Finding]:
     except _UNREADABLE as error:
         return [Finding("the indexes", f"they cannot be read: {error}")]
     return [Finding(f"the index on {path}", "it has rows for other records than there are") for path in wrong]
+
+
+def _examine_words(database: sqlite3.Connection) -> list[Finding]:
+    """Look whether the index of words, if there is one, holds the words of the texts it was made of."""
+    where = "the index of words"
+    try:
+        wrong = searching.has_other_words(database)
+    except (*_UNREADABLE, PolarisError, TypeError, AttributeError) as error:
+        return [Finding(where, f"it cannot be read: {error}")]
+    return [Finding(where, "it holds other words than the texts it was made of")] if wrong else []
 
 
 def _examine_part(database: sqlite3.Connection, part: Part) -> Seen:
