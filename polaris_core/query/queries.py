@@ -61,6 +61,8 @@ class Query:
         check_filter(self.filter, self.kind)
         if self.order is not None:
             self.order.field.check(self.kind)
+        if len(self.asked) > MAX_FILTER_BYTES:
+            raise InvalidValueError(f"a filter has at most {MAX_FILTER_BYTES} bytes as JSON")
 
     @cached_property
     def asked(self) -> bytes:
@@ -74,8 +76,6 @@ class Query:
 
     def resumed(self, cursor: str | None) -> Query:
         """Return the query for the page after a cursor; one of another query raises `InvalidCursorError`."""
-        if len(self.asked) > MAX_FILTER_BYTES:
-            raise InvalidValueError(f"a filter has at most {MAX_FILTER_BYTES} bytes as JSON")
         if cursor is None:
             return self
         return attrs.evolve(self, after=position_after(self.asked, cursor, ordered=self.order is not None))

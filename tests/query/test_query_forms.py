@@ -135,7 +135,7 @@ def nested(depth: int) -> dict[str, Any]:
 )
 def test_a_filter_is_bounded_in_depth_number_and_size(form: dict[str, Any]) -> None:
     with pytest.raises(InvalidValueError, match="at most"):
-        Query(kind="node", filter=form).resumed(None)
+        Query(kind="node", filter=form)
 
 
 @pytest.mark.parametrize(

@@ -73,3 +73,19 @@ def test_a_damaged_log_is_refused_and_what_can_be_read_is_salvaged(
     assert report.nodes == 2 or report.lost
     assert report.nodes == 2 or place not in range(48)
     opened(SqliteStorage(new, StorageOptions()))
+
+
+@pytest.mark.parametrize("place", [0, 8, 16, 24])
+def test_a_log_that_makes_no_sense_is_refused_however_often_it_is_tried(
+    processes: Any, storage: Make, path: Path, place: int
+) -> None:
+    processes.run(DIES)
+    log = path.with_name("graph.db-wal")
+    content = bytearray(log.read_bytes())
+    content[place] ^= 1
+    log.write_bytes(content)
+    path.with_name("graph.db-shm").unlink()  # as after a power loss, or where it was not copied along
+    for _ in range(3):
+        with pytest.raises(StoreDamagedError, match="repair --salvage"):
+            opened(storage())
+        assert log.read_bytes() == content

@@ -139,6 +139,39 @@ def test_what_is_no_file_is_refused(path: Path, storage: Make, tmp_path: Path) -
         opening(at(f"sqlite:///{tmp_path}/file/graph.db"))
 
 
+@pytest.mark.parametrize("options", [{}, {"read_only": True}])
+def test_a_store_whose_statements_are_no_text_any_more_is_called_damaged(
+    path: Path, storage: Make, options: Any
+) -> None:
+    opening(storage())
+    path.write_bytes(path.read_bytes().replace(b"CREATE TABLE nodes (", b"CREATE TABLE nodes \xa8"))
+    with pytest.raises(StoreDamagedError, match="no text"):
+        opening(storage(**options))
+
+
+@pytest.mark.parametrize("suffix", ["-wal", "-shm", "-journal"])
+@pytest.mark.parametrize("options", [{}, {"create": False}, {"read_only": True}])
+def test_what_sqlite_keeps_beside_a_store_is_never_taken_for_one(
+    path: Path, storage: Make, suffix: str, options: Any
+) -> None:
+    async def main() -> None:
+        store = storage()
+        await store.open()
+        beside = Path(f"{path}{suffix}")
+        before = beside.exists() and beside.read_bytes()
+        with pytest.raises(StoreUnavailableError, match=f"open {path} instead"):
+            await at(f"sqlite:///{beside}", **options).open()
+        assert (beside.exists() and beside.read_bytes()) == before
+        await store.close()
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("name", ["my-journal", "my-wal", "-shm"])
+def test_a_store_may_have_such_a_name_where_it_belongs_to_nothing(tmp_path: Path, name: str) -> None:
+    assert opening(at(f"sqlite:///{tmp_path}/{name}")).seq == 0
+
+
 def test_a_truncated_store_is_called_damaged(path: Path, storage: Make, put: Put) -> None:
     async def fill() -> Any:
         store = storage()

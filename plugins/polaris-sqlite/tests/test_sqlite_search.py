@@ -5,17 +5,20 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from contextlib import closing
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from polaris_sqlite import searching
 
-from polaris_core import Edge, Graph, Node, open_graph
+from polaris_core import Edge, Graph, Node, StoreDamagedError, open_graph
 from polaris_core.abc import Backup, Verify
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from pathlib import Path
+
+FLIPS = 40
 
 
 def on_graph(path: Path, scenario: Callable[[Graph], Awaitable[Any]], **options: Any) -> Any:
@@ -24,6 +27,14 @@ def on_graph(path: Path, scenario: Callable[[Graph], Awaitable[Any]], **options:
             return await scenario(graph)
 
     return asyncio.run(main())
+
+
+def pages(path: Path, table: str) -> list[int]:
+    """The places in the file where a small table's rows are."""
+    with closing(sqlite3.connect(path)) as database:
+        (root,) = database.execute("SELECT rootpage FROM sqlite_schema WHERE name = ?", (table,)).fetchone()
+        (size,) = database.execute("PRAGMA page_size").fetchone()
+    return list(range((root - 1) * size, root * size))
 
 
 def tables(path: Path) -> list[str]:
@@ -138,6 +149,57 @@ def test_a_restored_store_is_searched_as_it_was(path: Path, tmp_path: Path) -> N
         assert (await storage.verify()).findings == ()
 
     on_graph(path, scenario)
+
+
+def test_every_flipped_bit_that_hides_a_word_from_searches_is_found_by_verify(path: Path) -> None:
+    async def fill(graph: Graph) -> Any:
+        await graph.load(
+            Node(f"Zoë {i}", attributes={"k": "x" * i}, observations=("met A-d-a", "Ёлка")) for i in range(40)
+        )
+        await graph.set_searched_attributes("k")
+        await graph.create_node("long", observations=("a" * 40_000 + " ä" + "ö" * 40_000,))
+        return await answers(graph)
+
+    async def answers(graph: Graph) -> Any:
+        asked = ("zoe", "ada", "a d a", "елка", "7", "met", "xxx", "a" * 900 + "*")
+        return [sorted(hit.node.name for hit in await graph.search(text, limit=100)) for text in asked]
+
+    async def look(graph: Graph) -> Any:
+        findings = (await graph.verify()).findings
+        try:
+            return findings, await answers(graph)
+        except StoreDamagedError:
+            return findings, None
+
+    told = on_graph(path, fill)
+    assert on_graph(path, look) == ((), told)
+    content, blocks = path.read_bytes(), pages(path, "search_data")
+    random = Random(1)
+    for place in random.sample([place for place in blocks if content[place]], FLIPS):
+        damaged = bytearray(content)
+        damaged[place] ^= 1 << random.randrange(8)
+        path.write_bytes(damaged)
+        findings, answered = on_graph(path, look)
+        assert findings or answered == told, place
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE search_state SET epoch = CAST(x'ff' AS TEXT)",
+        "UPDATE search_config SET v = 'bn25(10.0, 3.0, 1.0)' WHERE k = 'rank'",
+    ],
+)
+def test_an_index_that_cannot_be_read_is_called_damaged(path: Path, damage: str) -> None:
+    async def search(graph: Graph) -> None:
+        await graph.search("ada")
+
+    on_graph(path, lambda graph: graph.create_node("ada"))
+    on_graph(path, search)
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute(damage)
+    with pytest.raises(StoreDamagedError):
+        on_graph(path, search)
 
 
 def test_a_sqlite_without_fts5_scans_and_claims_nothing(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

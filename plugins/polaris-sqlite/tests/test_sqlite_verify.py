@@ -8,13 +8,14 @@ import random
 import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING, Any, TypeAlias
+from unittest.mock import ANY
 
 import pytest
 from polaris_sqlite import SqliteStorage
 from polaris_sqlite.integrity import checksum
 
 from polaris_core import CreateEdge, CreateNode, DeleteNode, Emit, Patch, PatchNode, SetMeta, StorageError
-from polaris_core.abc import Index, Location, Session, StorageOptions, VerifyReport
+from polaris_core.abc import Finding, Index, Location, Session, StorageOptions, VerifyReport
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -316,6 +317,18 @@ def test_rows_that_stand_out_of_order_do_not_keep_verification_from_its_end(fill
     content[cell + used] ^= 0x80  # the first of two rows has a number above the second's, and a header that is cut off
     filled.write_bytes(content)
     assert any("receipt" in finding.where for finding in verified(filled).findings)
+
+
+@pytest.mark.parametrize("table", ["nodes", "edges", "meta", "changes", "receipts"])
+@pytest.mark.parametrize("letter", [b"K", b"\xeb"])
+def test_a_table_that_lost_a_column_does_not_keep_verification_from_its_end(
+    filled: Path, table: str, letter: bytes
+) -> None:
+    content = bytearray(filled.read_bytes())
+    column = content.index(b"checksum", content.index(b"CREATE TABLE %s (" % table.encode()))
+    content[column + 3 : column + 4] = letter
+    filled.write_bytes(content)
+    assert Finding(f"table {table}", ANY) in verified(filled).findings
 
 
 def test_a_damaged_page_is_reported_with_its_rows_and_the_rest_is_looked_at(

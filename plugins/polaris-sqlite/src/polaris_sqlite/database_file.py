@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["DatabaseFile"]
 
 _OLDEST = (3, 37)  # the first with STRICT tables
+_BESIDE = ("-wal", "-shm", "-journal")
 _LOG_BYTES = 16 << 20  # what is kept of the log file after a commit that was larger
 _SETTINGS = (
     "wal_autocheckpoint = 0",
@@ -59,6 +60,7 @@ class DatabaseFile:
                 location=self.location,
             )
         path = Path(self.path)
+        self._check_name(path)
         if path.exists():
             if not path.is_file():
                 raise StoreUnavailableError(f"{self.location} is not a file", location=self.location)
@@ -72,6 +74,16 @@ class DatabaseFile:
                 "keep it on a local disk, or say network=allow in its URL if no other machine ever opens it",
                 location=self.location,
             )
+
+    def _check_name(self, path: Path) -> None:
+        """Raise if SQLite keeps this beside a database: an empty log would pass for an empty file, and become a store."""
+        for suffix in _BESIDE:
+            name = path.name.removesuffix(suffix)
+            if name not in ("", path.name) and (database := path.with_name(name)).is_file():
+                raise StoreUnavailableError(
+                    f"{self.location} is what SQLite keeps beside {database}: open {database} instead",
+                    location=self.location,
+                )
 
     def connect(self, *, write: bool) -> sqlite3.Connection:
         """Return a connection, set up; without `write` it can change nothing of the file."""

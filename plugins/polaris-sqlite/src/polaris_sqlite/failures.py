@@ -27,6 +27,7 @@ _UNWRITABLE = (
     "cannot be written to, nor can files beside it, which SQLite needs even to read; mode=ro reads it where its directory "
     "can be written, and a backup of it anywhere"
 )
+_LACKING = ("no such table", "no such column", "no such function")  # what we ask for is in every whole store
 _SENTENCES: dict[int, tuple[type[StoreUnavailableError], str]] = {
     sqlite3.SQLITE_BUSY: (StoreBusyError, "is held by a program that is not Polaris, or by one that stopped"),
     sqlite3.SQLITE_LOCKED: (StoreBusyError, "is held by a program that is not Polaris, or by one that stopped"),
@@ -51,8 +52,10 @@ def of_sqlite(error: sqlite3.Error, location: str) -> StorageError:
     """Return the error to raise for what SQLite raised."""
     if isinstance(error, sqlite3.IntegrityError):
         return ProgramError(f"{location} refused a plan that contradicts what it holds: {error}")
-    if code_of(error) == sqlite3.SQLITE_ERROR and str(error).startswith(("no such table", "no such column")):
+    if code_of(error) == sqlite3.SQLITE_ERROR and str(error).startswith(_LACKING):
         return StoreDamagedError(f"{location} lacks a part of what it is made of ({error})", location=location)
+    if str(error).startswith("Could not decode to UTF-8"):
+        return StoreDamagedError(f"{location} is damaged: a text in it is none ({error})", location=location)
     kind, sentence = _SENTENCES.get(code_of(error), (StoreUnavailableError, "failed"))
     return kind(f"{location} {sentence} ({error})", location=location)
 
@@ -86,3 +89,9 @@ def failures_of(location: str, *, of_programs: bool = False) -> Iterator[None]:
         if of_programs:
             raise
         raise of_system(error, location) from error
+    except UnicodeDecodeError as error:  # SQLite complains of a name or a statement that is damaged itself
+        if of_programs:
+            raise
+        raise StoreDamagedError(
+            f"{location} is damaged: what SQLite says of it is no text ({error.object!r})", location=location
+        ) from error

@@ -71,10 +71,15 @@ def has_lost_frames(path: str, before: Remembered | None, frames: int) -> bool:
     if len(header) < _HEADER_BYTES or not any(header):
         return False  # nobody has written to it, or it was emptied
     if not _is_whole(header):
-        return before is None or before.copied < before.frames
+        return before is None or before.copied < before.frames or _was_made_over(header, before)
     if before is None or header[16:24] != before.salts or frames >= before.frames:
         return False
     return frames > 0 or before.copied < before.frames  # a part of the log would go back on what was copied
+
+
+def _was_made_over(header: bytes, before: Remembered) -> bool:
+    """Return whether SQLite made the wal-index over this damaged header, as an attempt to open does: it is no witness then."""
+    return not before.frames and before.salts in (bytes(8), header[16:24])
 
 
 def _is_whole(header: bytes) -> bool:

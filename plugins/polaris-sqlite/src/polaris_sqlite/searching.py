@@ -11,6 +11,7 @@ rest of its program. What cannot be caught up with, a feed that was trimmed or r
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
@@ -20,12 +21,12 @@ from polaris_sqlite.integrity import read
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from polaris_core.abc import Head, NodeRecord, Phrase, TextQuery
     from polaris_sqlite.session import SqliteSession
 
-__all__ = ["SearchBehind", "advance", "has_fts", "search"]
+__all__ = ["SearchBehind", "advance", "has_fts", "has_other_words", "search"]
 
 PIECE = 5_000
 """How many nodes are indexed in one transaction, so that other writers come between."""
@@ -54,6 +55,20 @@ _HITS_OF_TYPE = """
     SELECT search.rowid, -rank FROM search CROSS JOIN nodes ON nodes.id = search.rowid
     WHERE search MATCH :match AND nodes.type = :type ORDER BY rank LIMIT :limit
 """
+
+
+_COLUMNS = ("name", "observations", "attributes")
+_CONTENT = "SELECT id, c0, c1, c2 FROM search_content"
+_VOCABULARIES = (
+    "CREATE VIRTUAL TABLE temp.search_terms USING fts5vocab(main, search, row)",
+    "CREATE VIRTUAL TABLE temp.search_words USING fts5vocab(main, search, instance)",
+)
+_INDEXED = """
+    SELECT found.doc, found.col, found.offset, found.term
+    FROM temp.search_terms AS listed CROSS JOIN temp.search_words AS found ON found.term = listed.term
+"""  # each term is looked up, as a search does it: what leads to a term may be damaged, too
+_TOKEN = re.compile("[0-9A-Za-z\x80-\U0010ffff]+")
+_TOKEN_BYTES = 32_768  # FTS5 cuts off what is longer
 
 
 class SearchBehind(BaseException):
@@ -173,3 +188,31 @@ def _index(database: sqlite3.Connection, state: _State, records: Iterable[NodeRe
     database.executemany(
         "INSERT OR REPLACE INTO search (rowid, name, observations, attributes) VALUES (?, ?, ?, ?)", rows
     )
+
+
+# --- looking for damage -----------------------------------------------------------------------------------------------
+
+
+def has_other_words(database: sqlite3.Connection) -> bool:
+    """Return whether the index holds other words, or at other places, than the texts it was made of.
+
+    SQLite looks at that itself from 3.44 on, and leaves it alone where it may only read. Sums of hashes are compared,
+    since an index is ordered by its words and the texts are not.
+    """
+    if not has_fts(database) or not read(database, "SELECT 1 FROM sqlite_schema WHERE name = 'search'"):
+        return False
+    for statement in _VOCABULARIES:
+        database.execute(statement)
+    return sum(map(hash, database.execute(_INDEXED))) != sum(map(hash, _words(database.execute(_CONTENT))))
+
+
+def _words(texts: Iterable[tuple[Any, ...]]) -> Iterator[tuple[int, str, int, str]]:
+    """Yield every word of indexed texts as `fts5vocab` does."""
+    for id, *columns in texts:
+        for column, text in zip(_COLUMNS, columns, strict=True):
+            for place, token in enumerate(_TOKEN.findall(text.lower() if text.isascii() else text)):
+                yield id, column, place, token if len(token) * 4 <= _TOKEN_BYTES else _cut(token)
+
+
+def _cut(token: str) -> str:
+    return token.encode("utf-8", "surrogateescape")[:_TOKEN_BYTES].decode("utf-8", "surrogateescape")

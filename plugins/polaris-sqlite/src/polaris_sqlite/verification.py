@@ -2,8 +2,8 @@
 
 The work is cut into parts, each in a transaction of its own, so that a long search keeps no log from beginning anew. Every
 law that is looked at holds within one committed state, and no part compares what it saw with what another one did, so
-commits in between are no matter. Only SQLite's own look at the file, which compares every index with its table, is one long
-part.
+commits in between are no matter. Only SQLite's own look at the file, which compares every index with its table, and the
+look at the index of words are in one long part.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from polaris_core.abc import (
     VerifyReport,
     flaws_of,
 )
-from polaris_sqlite import attribute_indexes, schema
+from polaris_sqlite import attribute_indexes, schema, searching
 from polaris_sqlite.database import Database
 from polaris_sqlite.integrity import form
 from polaris_sqlite.layout import Layout
@@ -38,6 +38,7 @@ MAX_FINDINGS = 10_000
 """How many findings a report lists; what is beyond is counted."""
 
 _ROWS = 2_000
+_UNREADABLE = (sqlite3.Error, UnicodeDecodeError)  # the second where SQLite complains of a name that is damaged itself
 _FAR = 1 << 40  # beyond every row: ids and changes are counted one by one
 _BOOT = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|unknown")
 
@@ -151,6 +152,7 @@ class Examination:
             self._add(_examine_head(database, self._layout, self._location))
             self._add(_examine_file(database))
             self._add(_examine_indexes(database))
+            self._add(_examine_words(database))
             self.total = _total(database)
             return True
         seen = _examine_part(database, self._waiting.pop())
@@ -197,7 +199,7 @@ def _total(database: sqlite3.Connection) -> int | None:
     """Return how many rows there are to look at; None where they cannot be counted."""
     try:
         counts: tuple[int, ...] = database.execute(_COUNTS).fetchone()
-    except sqlite3.Error:
+    except _UNREADABLE:
         return None
     return sum(counts)
 
@@ -227,7 +229,7 @@ def _examine_file(database: sqlite3.Connection) -> list[Finding]:
     """Let SQLite look at the structure of its file, and compare every index with its table."""
     try:
         rows = database.execute(f"PRAGMA integrity_check({MAX_FINDINGS:d})").fetchall()
-    except sqlite3.Error as error:
+    except _UNREADABLE as error:
         return [Finding("the database", f"SQLite cannot follow its structure: {error}")]
     return [Finding("the database", str(row[0])) for row in rows if row[0] != "ok"]
 
@@ -236,22 +238,27 @@ def _examine_indexes(database: sqlite3.Connection) -> list[Finding]:
     """Look whether the indexes on attributes have as many rows as they should; which rows is for each part to see."""
     try:
         wrong = attribute_indexes.miscounted(database)
-    except sqlite3.Error as error:
+    except _UNREADABLE as error:
         return [Finding("the indexes", f"they cannot be read: {error}")]
     return [Finding(f"the index on {path}", "it has rows for other records than there are") for path in wrong]
+
+
+def _examine_words(database: sqlite3.Connection) -> list[Finding]:
+    """Look whether the index of words, if there is one, holds the words of the texts it was made of."""
+    where = "the index of words"
+    try:
+        wrong = searching.has_other_words(database)
+    except (*_UNREADABLE, PolarisError, TypeError, AttributeError) as error:
+        return [Finding(where, f"it cannot be read: {error}")]
+    return [Finding(where, "it holds other words than the texts it was made of")] if wrong else []
 
 
 def _examine_part(database: sqlite3.Connection, part: Part) -> Seen:
     """Look at the next rows of a table, inside a transaction of a connection that answers what is no UTF-8 too."""
     table = _TABLES[part.table]
-    number = table.number
-    select = (
-        f"SELECT {number}, {table.columns}, checksum FROM {part.table} "  # noqa: S608
-        f"WHERE {number} > :after ORDER BY {number} LIMIT :rows"
-    )
     try:
-        rows = database.execute(select, {"after": part.after, "rows": part.rows}).fetchall()
-    except sqlite3.Error as error:
+        rows = _rows(database, part)
+    except _UNREADABLE as error:
         if part.rows > 1:  # come as near as can be
             return Seen(0, [], part._replace(rows=part.rows // 2))
         return _beyond(database, part, error)
@@ -271,11 +278,22 @@ def _examine_part(database: sqlite3.Connection, part: Part) -> Seen:
     for statement, sentence in table.misfits:
         try:
             misfits = database.execute(statement, between).fetchall()
-        except sqlite3.Error as error:
+        except _UNREADABLE as error:
             misfits = []
             findings.append(Finding(f"table {part.table}", f"it cannot be compared with others: {error}"))
         findings += [Finding(f"{table.kind} {key!r}", sentence) for (key,) in misfits]
     return Seen(len(rows), findings, following)
+
+
+def _rows(database: sqlite3.Connection, part: Part) -> list[tuple[Any, ...]]:
+    """Return the rows of a part, each with its number before its columns and its checksum behind them."""
+    table = _TABLES[part.table]
+    number = table.number
+    select = (
+        f"SELECT {number}, {table.columns}, checksum FROM {part.table} "  # noqa: S608
+        f"WHERE {number} > :after ORDER BY {number} LIMIT :rows"
+    )
+    return database.execute(select, {"after": part.after, "rows": part.rows}).fetchall()
 
 
 def _out_of_place(database: sqlite3.Connection, kind: str, records: list[Any]) -> Iterator[Finding]:
@@ -316,7 +334,7 @@ def _gaps(found: list[int], after: int, head: Head, *, ended: bool) -> Iterator[
         after = max(seq, after)
 
 
-def _beyond(database: sqlite3.Connection, part: Part, error: sqlite3.Error) -> Seen:
+def _beyond(database: sqlite3.Connection, part: Part, error: Exception) -> Seen:
     """Say which rows cannot be read, and find the place where reading goes on."""
     lost, step = part.after, 1
     while not _readable(database, part.table, lost + step):
@@ -334,11 +352,8 @@ def _beyond(database: sqlite3.Connection, part: Part, error: sqlite3.Error) -> S
 
 def _readable(database: sqlite3.Connection, table: str, after: int) -> bool:
     """Return whether the row that follows a number can be read, or it is known that there is none."""
-    described = _TABLES[table]
-    number = described.number
-    select = f"SELECT {described.columns} FROM {table} WHERE {number} > :after ORDER BY {number} LIMIT 1"  # noqa: S608
     try:
-        database.execute(select, {"after": after}).fetchall()
-    except sqlite3.Error:
+        _rows(database, Part(table, after, 1))
+    except _UNREADABLE:
         return False
     return True
