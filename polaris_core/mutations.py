@@ -263,6 +263,8 @@ MUTATIONS = (
 
 
 def _expectations(values: Iterable[Expect] | Expect) -> tuple[Expect, ...]:
+    if values == ():
+        return ()
     expectations = (values,) if isinstance(values, EXPECTATIONS) else tuple(each(values, "expectations"))
     for expect in expectations:
         if not isinstance(expect, EXPECTATIONS):

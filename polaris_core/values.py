@@ -133,10 +133,12 @@ def _freeze(value: Any, depth: int) -> Any:  # noqa: C901, PLR0911 - one case a 
         if depth:  # its own depth is bounded already, but not the sum of both
             _check_depth(value, depth)
         return value
-    if kind is dict or isinstance(value, Mapping):
+    if kind is dict:
         return _freeze_object(value, depth)
     if isinstance(value, (list, tuple)):
         return _freeze_array(value, depth)
+    if isinstance(value, Mapping):  # last: it costs more to find out than all the others
+        return _freeze_object(value, depth)
     # Enums and other subclasses are stored as what they derive from, whatever they say of themselves.
     if isinstance(value, str):
         return _freeze(str.__str__(value), depth)
@@ -179,6 +181,9 @@ def _freeze_array(value: list[Any] | tuple[Any, ...], depth: int) -> FrozenList:
         raise InvalidValueError(f"nested deeper than {MAX_DEPTH} levels")
     items = []
     for index, item in enumerate(value):
+        if type(item) is str and item.isascii() and "\x00" not in item:
+            items.append(item)
+            continue
         try:
             items.append(_freeze(item, depth + 1))
         except InvalidValueError as error:
@@ -259,6 +264,8 @@ def normalize_text(value: object) -> str:
         raise InvalidValueError(f"a text is a string, not {type(value).__name__}")
     if not value:
         raise InvalidValueError("a text is not empty")
+    if value.isascii() and "\x00" not in value and type(value) is str:
+        return value
     return _check_string(str.__str__(value))
 
 

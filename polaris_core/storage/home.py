@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
-from typing import ParamSpec, TypeVar
+from typing import TypeVar, TypeVarTuple
 
 from polaris_core.errors import ForkedError, StoreClosedError
 
 __all__ = ["Home"]
 
-P = ParamSpec("P")
 T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 _CHECK_SECONDS = 1.0
 
@@ -43,14 +43,14 @@ class Home:
             raise StoreClosedError("the event loop this graph was opened on has ended")
         return self._loop
 
-    def call(self, function: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> Awaitable[T]:
+    def call(self, function: Callable[[*Ts], Awaitable[T]], *args: *Ts) -> Awaitable[T]:
         """Call a function on the home loop, from whatever loop this is; what is returned comes to what its answer comes to."""
+        if not self.forked and asyncio.get_running_loop() is self._loop:
+            return function(*args)
         loop = self.loop
-        if asyncio.get_running_loop() is loop:
-            return function(*args, **kwargs)
 
         async def at_home() -> T:
-            return await function(*args, **kwargs)
+            return await function(*args)
 
         return self._brought(asyncio.run_coroutine_threadsafe(at_home(), loop), loop)
 

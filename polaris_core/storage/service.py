@@ -206,6 +206,7 @@ class StorageService:
         cache = self.cache
         if cache is None or fresh:
             return cast("Node | None", await self._home.call(self._submit_read, name))
+        _ = self._home.loop  # or the refusal, as on the way there
         self._check_open()
         stamp = self.storage.stamp()
         entry = cache.get(name)
@@ -263,7 +264,6 @@ class StorageService:
         return self.storage
 
     def _check_open(self) -> None:
-        _ = self._home.loop
         if self._closing is not None:
             raise StoreClosedError("the graph is closed")
 

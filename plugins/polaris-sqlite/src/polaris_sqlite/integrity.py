@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from zlib import crc32
 
 from polaris_core import StorageError, StoreDamagedError
@@ -13,9 +13,12 @@ from polaris_sqlite.failures import of_sqlite
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["checksum", "damaged", "fetch", "form", "read", "sealed"]
+__all__ = ["checksum", "damaged", "fetch", "fetch_as", "form", "read", "sealed"]
 
 Parameters: TypeAlias = tuple[Any, ...] | dict[str, Any]
+Row = TypeVar("Row", bound=tuple[Any, ...])
+
+_new = tuple.__new__  # a named tuple at half the price
 
 _FORMS = ["\n".join(["%s"] * columns) for columns in range(16)]
 
@@ -64,6 +67,13 @@ def fetch(
 
     Raises `StoreDamagedError` with the kind and the first column of a row whose checksum is another, and what `read` does.
     """
+    return fetch_as(tuple, database, kind, statement, parameters)
+
+
+def fetch_as(
+    cls: type[Row], database: sqlite3.Connection, kind: str, statement: str, parameters: Parameters = ()
+) -> list[Row]:
+    """Return what `fetch` does, as named tuples of the columns."""
     try:
         rows = database.execute(statement, parameters).fetchall()
     except sqlite3.Error as error:
@@ -73,7 +83,7 @@ def fetch(
     intact = []
     form = _FORMS[len(rows[0]) - 1] if rows else ""
     for row in rows:
-        columns = row[:-1]
+        columns = _new(cls, row[:-1])
         if crc32((form % columns).encode()) != row[-1]:
             raise damaged(f"{kind} {columns[0]!r}")
         intact.append(columns)

@@ -27,12 +27,12 @@ from polaris_core.abc import (
     too_many,
 )
 from polaris_sqlite.conditions import Parameters, condition
-from polaris_sqlite.integrity import fetch, read
+from polaris_sqlite.integrity import fetch_as, read
 from polaris_sqlite.walks import Walk, Walks
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from polaris_core.abc import Order, OrderKey, Query
     from polaris_sqlite.session import SqliteSession
@@ -43,7 +43,7 @@ _COLUMNS = {
     "node": "r.id, r.name, r.type, r.revision, r.body, r.checksum",
     "edge": "r.id, r.source, r.type, r.target, r.revision, r.body, r.checksum",
 }
-_MAKE: dict[str, Callable[[Any], Any]] = {"node": NodeRecord._make, "edge": EdgeRecord._make}
+_RECORD: dict[str, type[Any]] = {"node": NodeRecord, "edge": EdgeRecord}
 _MOST_ROWS = 2_000
 _ENDS = {"out": "source", "in": "target"}
 
@@ -175,8 +175,8 @@ class _Selection:
         if stop is not None:
             where.append(_compared(walk, ">=" if descending else "<=", stop, parameters))
         statement = f"SELECT {_COLUMNS[self._query.kind]} FROM {walk.tables}{_where(where)}{_ordered(walk, descending)}"  # noqa: S608
-        rows = fetch(self._database, self._query.kind, f"{statement} LIMIT {limit:d}", parameters)
-        return list(map(_MAKE[self._query.kind], rows))
+        kind = self._query.kind
+        return fetch_as(_RECORD[kind], self._database, kind, f"{statement} LIMIT {limit:d}", parameters)
 
     def _stop(self, walk: Walk, after: Position | None, descending: bool) -> tuple[Any, ...] | None:
         """Return the columns of the last record that may be looked at; None where all may be."""

@@ -28,11 +28,11 @@ from polaris_core.abc import (
     Selected,
 )
 from polaris_sqlite import attribute_indexes, schema, searching, selecting
-from polaris_sqlite.integrity import fetch, read, sealed
+from polaris_sqlite.integrity import fetch_as, read, sealed
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
 
     from polaris_core.abc import TextHits, TextQuery
 
@@ -41,7 +41,7 @@ __all__ = ["NOTHING_KNOWN", "Known", "Searching", "SqliteSession"]
 Searching: TypeAlias = Literal["scan", "index", "later", "now"]
 """What a search does where the index of words is behind, or there is none."""
 
-Row = TypeVar("Row", NodeRecord, EdgeRecord, MetaRecord, Receipt)
+Row = TypeVar("Row", bound=tuple[Any, ...])
 
 _NODE = "SELECT id, name, type, revision, body, checksum FROM nodes"
 _EDGE = "SELECT id, source, type, target, revision, body, checksum FROM edges"
@@ -129,9 +129,9 @@ class SqliteSession:
         ids = {ref for ref in refs if not isinstance(ref, str)}
         names = {ref for ref in refs if isinstance(ref, str)}
         found: dict[NodeRef, NodeRecord] = {}
-        for row in self._among("node", _NODE, "name", names, NodeRecord._make):
+        for row in self._among("node", _NODE, "name", names, NodeRecord):
             found[row.name] = row
-        for row in self._among("node", _NODE, "id", ids, NodeRecord._make):
+        for row in self._among("node", _NODE, "id", ids, NodeRecord):
             found[row.id] = row
         return [found.get(ref) for ref in refs]
 
@@ -140,29 +140,26 @@ class SqliteSession:
         ids = {ref for ref in refs if not isinstance(ref, tuple)}
         triples = {ref for ref in refs if isinstance(ref, tuple)}
         found: dict[EdgeRef, EdgeRecord] = {}
-        for row in self._among("edge", _EDGE, "id", ids, EdgeRecord._make):
+        for row in self._among("edge", _EDGE, "id", ids, EdgeRecord):
             found[row.id] = row
         for row in self._of_triples(triples):
             found[row.source, row.type, row.target] = row
         return [found.get(ref) for ref in refs]
 
-    def _among(
-        self, kind: str, select: str, column: str, keys: set[Any], make: Callable[[Iterable[Any]], Row]
-    ) -> Iterable[Row]:
+    def _among(self, kind: str, select: str, column: str, keys: set[Any], cls: type[Row]) -> list[Row]:
         if not keys:
-            return ()
+            return []
         if len(keys) == 1 and _storable(only := next(iter(keys))):  # cheaper than to make and read JSON
-            return map(make, fetch(self._database, kind, f"{select} WHERE {column} = ?", (only,)))
-        return map(make, fetch(self._database, kind, f"{select} WHERE {column} {_AMONG}", (_json(keys),)))
+            return fetch_as(cls, self._database, kind, f"{select} WHERE {column} = ?", (only,))
+        return fetch_as(cls, self._database, kind, f"{select} WHERE {column} {_AMONG}", (_json(keys),))
 
-    def _of_triples(self, triples: set[tuple[int, str, int]]) -> Iterable[EdgeRecord]:
+    def _of_triples(self, triples: set[tuple[int, str, int]]) -> list[EdgeRecord]:
         if not triples:
-            return ()
+            return []
         if len(triples) == 1 and _storable(only := next(iter(triples))):
-            rows = fetch(self._database, "edge", f"{_EDGE} WHERE source = ? AND type = ? AND target = ?", only)
-        else:
-            rows = fetch(self._database, "edge", _OF_TRIPLES, (_json(triples),))
-        return map(EdgeRecord._make, rows)
+            statement = f"{_EDGE} WHERE source = ? AND type = ? AND target = ?"
+            return fetch_as(EdgeRecord, self._database, "edge", statement, only)
+        return fetch_as(EdgeRecord, self._database, "edge", _OF_TRIPLES, (_json(triples),))
 
     def links(
         self, ids: Sequence[int], direction: Direction, types: Sequence[str] | None, limit: int, after: int
@@ -205,9 +202,8 @@ class SqliteSession:
         """Return node or edge records ordered by id."""
         if after >= _INT64:
             return []
-        select, make = (_NODE, NodeRecord._make) if kind == "node" else (_EDGE, EdgeRecord._make)
-        rows = fetch(self._database, kind, f"{select} WHERE id > ? ORDER BY id LIMIT ?", (after, limit))
-        return list(map(make, rows))
+        select, cls = (_NODE, NodeRecord) if kind == "node" else (_EDGE, EdgeRecord)
+        return fetch_as(cls, self._database, kind, f"{select} WHERE id > ? ORDER BY id LIMIT ?", (after, limit))
 
     def keys(self, kind: KeyKind, after: str, limit: int) -> list[str]:
         """Return names of nodes, or keys of meta records or receipts, in the order of their UTF-8 bytes."""
@@ -215,25 +211,19 @@ class SqliteSession:
 
     def meta(self, keys: Sequence[str]) -> list[MetaRecord | None]:
         """Return the records beside the graph with these keys."""
-        found = {row.key: row for row in self._among("meta", _META, "key", set(keys), MetaRecord._make)}
+        found = {row.key: row for row in self._among("meta", _META, "key", set(keys), MetaRecord)}
         return [found.get(key) for key in keys]
 
     def changes(self, after: int, limit: int, id: int | None) -> list[ChangeRecord]:
         """Return the changes after a number, in order."""
         if after >= _INT64:
             return []
-        if id is None:
-            rows = fetch(self._database, "change", f"{_CHANGE} WHERE seq > ? ORDER BY seq LIMIT ?", (after, limit))
-        elif id > 0:
-            rows = fetch(self._database, "change", _CHANGES_OF, {"id": id, "after": after, "limit": limit})
-        else:  # what touches no record; the indexes leave it out
-            select = f"{_CHANGE} WHERE seq > ? AND ? IN (id, source, target) ORDER BY seq LIMIT ?"
-            rows = fetch(self._database, "change", select, (after, id, limit))
-        return list(map(ChangeRecord._make, rows))
+        statement, parameters = _changes_statement(after, limit, id)
+        return fetch_as(ChangeRecord, self._database, "change", statement, parameters)
 
     def receipts(self, keys: Sequence[str]) -> list[Receipt | None]:
         """Return the receipts of these idempotency keys."""
-        found = {row.key: row for row in self._among("receipt", _RECEIPT, "key", set(keys), Receipt._make)}
+        found = {row.key: row for row in self._among("receipt", _RECEIPT, "key", set(keys), Receipt)}
         return [found.get(key) for key in keys]
 
     def counts(self) -> tuple[int, int]:
@@ -337,6 +327,16 @@ _PUT_EDGES = _put("edges", "id", (*EdgeRecord._fields, "checksum"))
 _PUT_META = _put("meta", "key", (*MetaRecord._fields, "checksum"))
 _PUT_RECEIPTS = _put("receipts", "key", (*Receipt._fields, "checksum"))
 _APPEND_CHANGES = _insert_into("changes", ("seq", '"commit"', "kind", "id", "source", "target", "body", "checksum"))
+
+
+def _changes_statement(after: int, limit: int, id: int | None) -> tuple[str, tuple[int, ...] | dict[str, int]]:
+    """Return the select of changes after a number, of one record or of all."""
+    if id is None:
+        return f"{_CHANGE} WHERE seq > ? ORDER BY seq LIMIT ?", (after, limit)
+    if id > 0:
+        return _CHANGES_OF, {"id": id, "after": after, "limit": limit}
+    # what touches no record; the indexes leave it out
+    return f"{_CHANGE} WHERE seq > ? AND ? IN (id, source, target) ORDER BY seq LIMIT ?", (after, id, limit)
 
 
 def _links_statement(
