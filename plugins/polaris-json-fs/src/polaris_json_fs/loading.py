@@ -7,6 +7,8 @@ what it changed.
 
 from __future__ import annotations
 
+import gc
+from contextlib import contextmanager
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +23,7 @@ from polaris_json_fs.records import Records
 from polaris_json_fs.tables import EdgeLines, NodeLines, Tables
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from polaris_json_fs.manifest import Manifest
@@ -35,6 +37,18 @@ _READERS: dict[str, Callable[[bytes], Any]] = {
     "receipts": lambda data: list(map(read_receipt, split_lines(data))),
     META: lambda data: list(map(read_meta, split_lines(data))),
 }
+
+
+@contextmanager
+def _without_collections() -> Iterator[None]:
+    """Keep the garbage collector from looking, several times over, at a great many lists none of which is garbage."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 class Loading:
@@ -83,13 +97,14 @@ class Loading:
         """Return the graph of a manifest all of whose files were taken in."""
         tables = Tables()
         rows: dict[str, list[Any]] = {"changes": [], "receipts": [], META: []}
-        for path in sorted(manifest.files):  # so ids come in order
-            if path in self._parts:
-                part = self._parts[path][1]
-                if isinstance(part, list):
-                    rows[path.partition("/")[0]] += part
-                else:
-                    tables.add(part)
+        with _without_collections():
+            for path in sorted(manifest.files):  # so ids come in order
+                if path in self._parts:
+                    part = self._parts[path][1]
+                    if isinstance(part, list):
+                        rows[path.partition("/")[0]] += part
+                    else:
+                        tables.add(part)
         history = History(self._directory, self._location, rows["changes"])
         history.trim(manifest.head.floor)
         history.settle(manifest.blocks("changes"), manifest.head)

@@ -21,7 +21,7 @@ __all__ = ["EdgeLines", "NodeLines", "Table", "Tables"]
 T = TypeVar("T")
 _TEXT = rb'"[^"\\]*(?:\\.[^"\\]*)*"'
 _NODE = re.compile(rb'\{"name":(' + _TEXT + rb'),"type":' + _TEXT + rb',"id":(\d+),[^\n]*\n')
-_EDGE = re.compile(rb',"id":(\d+),"source_id":(\d+),"target_id":(\d+),"revision":[^\n]*\n')
+_EDGE = re.compile(rb',"id":(\d+,"source_id":\d+,"target_id":\d+),"revision":[^\n]*\n')
 
 
 class NodeLines(NamedTuple):
@@ -51,8 +51,11 @@ class EdgeLines(NamedTuple):
     def of(cls, data: bytes) -> EdgeLines:
         """Take in a file's content; raises `ValueError` where a line is no edge's."""
         found, lines = _matched(_EDGE, data)
-        ids, sources, targets = zip(*found, strict=True)
-        return cls(_parsed(ids), _parsed(sources), _parsed(targets), lines)
+        numbers = b",".join(found).replace(b'"source_id":', b"").replace(b'"target_id":', b"")
+        flat = orjson.loads(
+            b"[%b]" % numbers
+        )  # no tuple an edge: the garbage collector would look at each, again and again
+        return cls(flat[0::3], flat[1::3], flat[2::3], lines)
 
 
 def _matched(pattern: re.Pattern[bytes], data: bytes) -> tuple[list[Any], list[bytes]]:
