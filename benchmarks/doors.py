@@ -1,12 +1,14 @@
 """Durable writes and uncached reads through Polaris, as ratios to a raw sqlite3 program that writes and reads the same rows.
 
-    python benchmarks/doors.py [--url sqlite:///FILE | json:///DIRECTORY] [--seconds 2] [--rounds 5] [--json]
+    python benchmarks/doors.py [--packages FILE] [--nodes 72000] [--url sqlite:///FILE | json:///DIRECTORY]
+                               [--seconds 1] [--rounds 5] [--json]
 
-The raw program is a plain loop on one thread over a database with the tables and indexes of a Polaris store: a transaction for each
-node (1 caller) or for each 128 nodes (128 callers), with `synchronous=FULL` in WAL mode, writing the node's row, the change's row
-and the head's row; a read selects one row by name and decodes its JSON. It checks nothing and computes no checksums. The naive
-program awaits `execute` and `commit` of aiosqlite for each node, behind one lock. All run in turn, in one process, on one disk;
-each figure is the median of the rounds. A ratio of 0.5 means that Polaris takes twice the time.
+Both begin with the graph of `benchmarks/load.py`. The raw program is a plain loop on one thread over a copy of the database: a
+transaction for each node (1 caller) or for each 128 nodes (128 callers), with `synchronous=FULL` in WAL mode, writing the node's
+row, the change's row and the head's row; a read selects the row of a package by its name and decodes its JSON. It checks nothing
+and computes no checksums. The naive program awaits `execute` and `commit` of aiosqlite for each node, behind one lock. All run in
+turn, in one process, on one disk; each figure is the median of the rounds. A ratio of 0.5 means that Polaris takes twice the time.
+What a disk takes to sync is the same for all, so the slower it is, the nearer to 1 are the ratios of one caller.
 """
 
 from __future__ import annotations
@@ -20,16 +22,16 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import closing
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
 import aiosqlite
 import orjson
+from load import Record, made_up, packages
 
-from polaris_core import Graph, open_graph
+from polaris_core import Graph, Node, UpsertNode, open_graph
 
 ATTRIBUTES = {
     "version": "2.36-9+deb12u10",
@@ -48,18 +50,16 @@ PUT_HEAD = "UPDATE head SET seq = ?, next_id = ?, time = ?"
 class Raw:
     """The raw program."""
 
-    def __init__(self, path: Path, tables: Sequence[str]) -> None:
+    def __init__(self, path: Path) -> None:
         self.path = path
         self.connection = sqlite3.connect(path, isolation_level=None)
         self.connection.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;")
-        for statement in tables:
-            self.connection.execute(statement)
-        self.connection.execute("INSERT INTO head VALUES (1, 'raw', 'raw', 0, 1, 0, 0, 1, 0, NULL)")
+        self.seq, self.id = self.connection.execute("SELECT seq, next_id - 1 FROM head").fetchone()
         self.count = 0
 
     def rows(self, now: datetime) -> tuple[tuple[object, ...], tuple[object, ...]]:
         """Return the rows of a node and of the change that tells of it, with all that Polaris stores in their bodies."""
-        self.count += 1
+        self.count, self.seq, self.id = self.count + 1, self.seq + 1, self.id + 1
         name = f"raw-{self.count}"
         body = orjson.dumps(
             {
@@ -74,8 +74,8 @@ class Raw:
         )
         change = {"author": None, "key": name, "record": orjson.Fragment(body), "time": now, "type": "package"}
         told = orjson.dumps(change, option=orjson.OPT_UTC_Z).decode()
-        node = (self.count, name, "package", self.count, body.decode(), 0)
-        return node, (self.count, self.count, "node.created", self.count, 0, 0, told, 0)
+        node = (self.id, name, "package", self.seq, body.decode(), 0)
+        return node, (self.seq, self.seq, "node.created", self.id, 0, 0, told, 0)
 
     def write(self, group: int) -> int:
         now = datetime.now(UTC)
@@ -84,7 +84,7 @@ class Raw:
         execute("BEGIN IMMEDIATE")
         self.connection.executemany(PUT_NODE, nodes)
         self.connection.executemany(PUT_CHANGE, changes)
-        execute(PUT_HEAD, (self.count, self.count + 1, time.time_ns() // 1000))
+        execute(PUT_HEAD, (self.seq, self.id + 1, time.time_ns() // 1000))
         execute("COMMIT")
         return group
 
@@ -113,17 +113,14 @@ class Naive:
             node, change = self.raw.rows(datetime.now(UTC))
             await self.connection.execute(PUT_NODE, node)
             await self.connection.execute(PUT_CHANGE, change)
-            await self.connection.execute(PUT_HEAD, (self.raw.count, self.raw.count + 1, time.time_ns() // 1000))
+            await self.connection.execute(PUT_HEAD, (self.raw.seq, self.raw.id + 1, time.time_ns() // 1000))
             await self.connection.commit()
 
 
-def tables_of(path: Path) -> list[str]:
-    """Return the statements that made a database."""
-    with closing(sqlite3.connect(path)) as database:
-        rows = database.execute(
-            "SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL AND name NOT LIKE 'search%' ORDER BY rowid"
-        )
-        return [sql for (sql,) in rows]
+async def build(url: str, records: list[Record]) -> None:
+    """Make the graph."""
+    async with open_graph(url) as graph:
+        await graph.load(records)
 
 
 def timed(seconds: float, step: Callable[[], int]) -> float:
@@ -148,7 +145,9 @@ async def callers(seconds: float, count: int, step: Callable[[], Awaitable[objec
     return done / (time.perf_counter() - start)
 
 
-async def measure(raw: Raw, naive: Naive, graph: Graph, seconds: float, rounds: int) -> dict[str, dict[str, float]]:
+async def measure(
+    raw: Raw, naive: Naive, graph: Graph, names: list[str], seconds: float, rounds: int
+) -> dict[str, dict[str, float]]:
     chance = random.Random(1)
     figures: dict[str, dict[str, list[float]]] = {}
     number = 0
@@ -159,7 +158,7 @@ async def measure(raw: Raw, naive: Naive, graph: Graph, seconds: float, rounds: 
         await graph.create_node(f"node-{number}", "package", ATTRIBUTES, [TEXT])
 
     async def read() -> None:
-        await graph.service.get_node(f"node-{chance.randrange(1, number)}", fresh=True)
+        await graph.service.get_node(chance.choice(names), fresh=True)
 
     def note(name: str, raw_rate: float, polaris_rate: float) -> None:
         figure = figures.setdefault(name, {"raw": [], "polaris": [], "ratio": []})
@@ -174,7 +173,7 @@ async def measure(raw: Raw, naive: Naive, graph: Graph, seconds: float, rounds: 
             note(f"durable write, {count} callers", raw_rate, rate)
             note(f"durable write, {count} callers, to naive", await callers(seconds, count, naive.write), rate)
     for _ in range(rounds):
-        raw_rate = timed(seconds, lambda: 1 if raw.read(f"raw-{chance.randrange(1, raw.count)}") else 0)
+        raw_rate = timed(seconds, lambda: 1 if raw.read(chance.choice(names)) else 0)
         for count in CALLERS:
             note(f"uncached read, {count} callers", raw_rate, await callers(seconds, count, read))
     return {
@@ -184,18 +183,23 @@ async def measure(raw: Raw, naive: Naive, graph: Graph, seconds: float, rounds: 
 
 async def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--url", help="the store to measure; a new SQLite file by default")
+    parser.add_argument("--packages", type=Path, help="a Debian Packages file, such as `apt-cache dumpavail` prints")
+    parser.add_argument("--nodes", type=int, default=72_000, help="how many packages to make up")
+    parser.add_argument("--url", help="the store to measure, a new one; a SQLite file by default")
     parser.add_argument("--seconds", type=float, default=1.0, help="of each measurement")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
+    records = packages(arguments.packages, "") if arguments.packages else made_up(arguments.nodes, "")
+    names = [record.name for record in records if isinstance(record, (Node, UpsertNode))]
     with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
         url = arguments.url or f"sqlite:///{folder}/graph.db"
-        async with open_graph(f"sqlite:///{folder}/empty.db"):
-            pass
-        raw = Raw(Path(folder) / "raw.db", tables_of(Path(folder) / "empty.db"))
+        await build(f"sqlite:///{folder}/raw.db", records)
+        await build(url, records)
+        del records
+        raw = Raw(Path(folder, "raw.db"))
         async with open_graph(url, cache=None) as graph, Naive(raw) as naive:
-            figures = await measure(raw, naive, graph, arguments.seconds, arguments.rounds)
+            figures = await measure(raw, naive, graph, names, arguments.seconds, arguments.rounds)
     if arguments.json:
         sys.stdout.write(json.dumps(figures, indent=2) + "\n")
         return
