@@ -20,6 +20,7 @@ from polaris_core.model import Node
 from polaris_core.mutations import Batch, Commit
 from polaris_core.planning import load, plan
 from polaris_core.records import CommitPlan, NodeRecord, Program, Session
+from polaris_core.storage.coherence import NodeCache, Seen
 
 __all__ = ["ReadQueue", "WriteQueue"]
 
@@ -155,11 +156,13 @@ class WriteQueue(_Queue[Batch | Program[CommitPlan]]):
 class ReadQueue(_Queue[Program[Any] | str]):
     """At most two hops at a time, each for all that waits when it starts: a long one holds up no short one.
 
-    What is asked is a program, or the normalised name of a node: the nodes of all names are loaded as one set and decoded once.
+    What is asked is a program, or the normalised name of a node: the nodes of all names are loaded as one set and decoded once,
+    and kept in `nodes`, which is brought up to date with them.
     """
 
-    def __init__(self, storage: Storage, limits: Limits) -> None:
+    def __init__(self, storage: Storage, limits: Limits, nodes: NodeCache | None = None) -> None:
         super().__init__(storage, limits, carriers=_READERS)
+        self._nodes = nodes
 
     def _next(self) -> Sequence[_Call[Program[Any] | str]]:
         group = [call for call in self._waiting if not call[1].done()]
@@ -167,8 +170,9 @@ class ReadQueue(_Queue[Program[Any] | str]):
         return group
 
     async def _answer(self, group: Sequence[_Call[Program[Any] | str]]) -> None:
+        stamp = None if self._nodes is None else self.storage.stamp()
         try:
-            answers: Sequence[Any] = await self.storage.read(_together([asked for asked, _ in group]))
+            answers, seen = await self.storage.read(_together([asked for asked, _ in group], self._nodes, stamp))
         except Exception as error:  # noqa: BLE001 - whatever it is, it is these callers' answer
             for_all = isinstance(error, PolarisError) and not isinstance(error, ProgramError)
             if len(group) > 1 and not for_all:
@@ -176,24 +180,29 @@ class ReadQueue(_Queue[Program[Any] | str]):
                 for call in group:
                     await self._answer((call,))
                 return
-            answers = [error] * len(group)
+            answers, seen = [error] * len(group), None
+        if seen is not None and self._nodes is not None:
+            self._nodes.take(seen, stamp if stamp == self.storage.stamp() else None)
         for (_, answer), outcome in zip(group, answers, strict=True):
             _settle(answer, outcome)
 
 
-def _together(asked: Sequence[Program[Any] | str]) -> Program[list[Any]]:
+def _together(
+    asked: Sequence[Program[Any] | str], cache: NodeCache | None, stamp: int | None
+) -> Program[tuple[Sequence[Any], Seen | None]]:
     names = tuple({one for one in asked if isinstance(one, str)})
 
-    async def program(session: Session) -> list[Any]:
-        records = await session.nodes(names) if names else ()
-        nodes = {record.name: _decoded(record) for record in records if record}
+    async def program(session: Session) -> tuple[Sequence[Any], Seen | None]:
+        nodes: dict[str, Node | PolarisError | None] = dict.fromkeys(names)
+        if names:
+            nodes.update((record.name, _decoded(record)) for record in await session.nodes(names) if record)
         answers: list[Any] = []
         for one in asked:
             try:
-                answers.append(nodes.get(one) if isinstance(one, str) else await one(session))
+                answers.append(nodes[one] if isinstance(one, str) else await one(session))
             except Exception as error:  # noqa: BLE001 - its caller's, and nobody else's
                 answers.append(error)
-        return answers
+        return answers, await cache.look(session, nodes, stamp) if cache is not None and names else None
 
     return program
 

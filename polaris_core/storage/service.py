@@ -21,6 +21,7 @@ from polaris_core.model import Edge, Node, Patch
 from polaris_core.mutations import Batch, Commit, PatchNode, PutEdge, PutNode, normalize_author
 from polaris_core.planning import Intake, OnDangling, OnExisting
 from polaris_core.records import CommitPlan, Head, Program
+from polaris_core.storage.coherence import UNKNOWN, NodeCache
 from polaris_core.storage.home import Home
 from polaris_core.storage.loading import Loading, StageInMemory
 from polaris_core.storage.queues import ReadQueue, WriteQueue
@@ -51,15 +52,15 @@ class StorageService:
     ) -> None:
         """Stand before `storage`, or before the installed backend `storage_type` with its files in `storage_dir`.
 
-        `cache` keeps nodes by name as long as the store's stamp stays where it was.
+        `cache` keeps nodes by name, as new as the store.
         """
         self.options: StorageOptions = options or StorageOptions()
         self.limits: Limits = limits or Limits()
-        self.cache = cache
+        self._nodes = None if cache is None else NodeCache(cache)
         self.storage: Storage = storage or _installed(storage_dir, storage_type, self.options)
         self._home = Home()
         self._writes = WriteQueue(self.storage, self.limits, self.options.now)
-        self._reads = ReadQueue(self.storage, self.limits)
+        self._reads = ReadQueue(self.storage, self.limits, self._nodes)
         self._closing: asyncio.Task[None] | None = None
 
     def __del__(self) -> None:
@@ -198,24 +199,15 @@ class StorageService:
         return self._reads.submit(asked)
 
     async def get_node(self, name: str, *, fresh: bool = False) -> Node | None:
-        """Return the node of a normalised name, or None; from the cache where it is as new as the store, unless `fresh`.
-
-        An entry holds the stamp it was read under, taken before the read and found unmoved after it, so it is never ahead of a
-        commit, and it is served only while the stamp is still the same, in whichever process the next commit happens.
-        """
-        cache = self.cache
-        if cache is None or fresh:
+        """Return the node of a normalised name, or None; without a hop where the cache is as new as the store, unless `fresh`."""
+        if self._nodes is None or fresh:
             return cast("Node | None", await self._home.call(self._submit_read, name))
         _ = self._home.loop  # or the refusal, as on the way there
         self._check_open()
-        stamp = self.storage.stamp()
-        entry = cache.get(name)
-        if entry is not None and entry[0] == stamp is not None:
-            return cast("Node", entry[1])
-        node: Node | None = await self._home.call(self._submit_read, name)
-        if node is not None and stamp is not None and stamp == self.storage.stamp():
-            cache.set(name, (stamp, node))
-        return node
+        node: Any = self._nodes.get(name, self.storage.stamp())
+        if node is UNKNOWN:
+            node = await self._home.call(self._submit_read, name)
+        return cast("Node | None", node)
 
     # --- the whole store ------------------------------------------------------------------------------------------
 
@@ -230,8 +222,8 @@ class StorageService:
     async def restore(self, source: Path, progress: Progress | None = None) -> Head:
         """As `Backup.restore`; raises `UnsupportedError` where the store has no such thing."""
         head = await self._home.call(self._required("backup", Backup).restore, source, progress)
-        if self.cache is not None:  # nothing of it would be served, the stamp has moved; but it would stay
-            self.cache.clear()
+        if self._nodes is not None:  # nothing of it would be served, the stamp has moved; but it would stay
+            self._nodes.clear()
         return head
 
     async def create_index(self, index: Index) -> bool:
