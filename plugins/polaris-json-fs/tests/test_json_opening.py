@@ -434,6 +434,16 @@ def test_a_failed_opening_leaves_nothing_open(storage, serve, directory):
     asyncio.run(scenario())
 
 
+def test_a_file_that_cannot_be_read_is_not_said_to_be_readable(tmp_path, monkeypatch):
+    monkeypatch.setattr("os.access", lambda path, mode: False)  # root may read everything
+    (tmp_path / "secret").touch()
+    error = explain(PermissionError(13, "Permission denied", str(tmp_path / "secret")), "json:///kg")
+    assert type(error) is StoreUnavailableError
+    assert str(error) == f"json:///kg cannot be read: Permission denied ({tmp_path}/secret)"
+    new = PermissionError(13, "Permission denied", str(tmp_path / "new"))
+    assert isinstance(explain(new, "json:///kg"), StoreReadOnlyError)
+
+
 def test_full_disk_is_an_error_of_its_own():
     assert isinstance(explain(OSError(28, "No space left on device"), "json:///kg"), StoreFullError)
     assert isinstance(explain(OSError(122, "Disk quota exceeded"), "json:///kg"), StoreFullError)
