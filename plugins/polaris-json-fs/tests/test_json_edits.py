@@ -181,10 +181,19 @@ def test_an_edit_beside_a_journal_is_refused_with_file_and_line(serve, closed, t
     shutil.rmtree(closed)
     shutil.copytree(tmp_path / "image", closed)
     rows = (closed / NODES).read_text().splitlines()
-    (closed / NODES).write_text("\n".join([rows[0], rows[1].replace('"x":1', '"x": 2'), *rows[2:]]) + "\n")
+    (closed / NODES).write_text("\n".join([rows[0], rows[1].replace('"x":1', '"x":2'), *rows[2:]]) + "\n")
     held = (closed / NODES).read_bytes()
-    assert refused(serve).where.startswith(NODES)
+    assert refused(serve).where == f"{NODES}:2"
     assert (closed / NODES).read_bytes() == held
+
+
+def test_a_file_that_lost_its_last_line_end_only_is_told_by_its_last_line(serve, closed):
+    async def scenario():
+        async with serve() as store:
+            (closed / NODES).write_bytes((closed / NODES).read_bytes()[:-1])
+            assert [finding.where for finding in (await store.verify()).findings] == [f"{NODES}:3"]
+
+    asyncio.run(scenario())
 
 
 def test_an_edit_of_the_feed_or_of_receipts_is_refused(closed, serve):

@@ -61,8 +61,9 @@ def _first_strange_line(path: str, data: bytes) -> int | None:
 
 def first_difference(path: str, written: bytes, data: bytes) -> str:
     """Return the file and the number of the first line that is not as it was written."""
-    lines = zip_longest(split_lines(written), split_lines(data))
-    return f"{path}:{next(number for number, (was, now) in enumerate(lines, 1) if was != now)}"
+    lines = list(zip_longest(split_lines(written), split_lines(data)))
+    different = (number for number, (was, now) in enumerate(lines, 1) if was != now)
+    return f"{path}:{next(different, len(lines))}"  # the last line where only its end is gone
 
 
 def damaged(location: str, path: str, written: bytes, data: bytes) -> StoreDamagedError:
@@ -86,10 +87,18 @@ def not_taken_in(location: str, where: str) -> EditConflictError:
     )
 
 
-def edited(location: str, path: str, data: bytes | None, *, waiting: bool) -> EditConflictError:
-    """Return the error for a file that differs from the manifest or is gone; `waiting` tells of a journal beside it."""
-    number = None if data is None else _first_strange_line(path, data)
-    where = path if number is None else f"{path}:{number}"
+def edited(
+    location: str, path: str, data: bytes | None, *, waiting: bool, was: bytes | None = None
+) -> EditConflictError:
+    """Return the error for a file that differs from the manifest or is gone; `waiting` tells of a journal beside it.
+
+    `was` is what was written, where that is known; else the line is told only if Polaris would have written it otherwise.
+    """
+    if data is not None and was is not None:
+        where = first_difference(path, was, data)
+    else:
+        number = None if data is None else _first_strange_line(path, data)
+        where = path if number is None else f"{path}:{number}"
     what = "is missing" if data is None else "was changed by something other than Polaris"
     journal = ", and the journal holds commits that build on what it held" if waiting else ""
     return EditConflictError(
