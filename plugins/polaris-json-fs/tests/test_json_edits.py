@@ -159,6 +159,16 @@ def test_an_edit_that_says_the_same_makes_no_change_and_the_file_is_written_agai
         (EDGES, 1, '{"source": "Ada", "type": "knows", "target": "Nobody"}'),
         (EDGES, 2, '{"source": "Ada", "type": "knows"}'),
         (META, 1, '{"body": 1}'),
+        (META, 1, '{"key": "rules", "value": 1, "body": {"a": 1}}'),
+        (NODES, 2, '{"name": "Babbage", "attributes": {"x": 1}}'),
+        (NODES, 2, '{"id": 2, "name": "Babbage", "type": "person", "body": {"x": 2}}'),
+        (
+            NODES,
+            2,
+            '{"id": 2, "name": "Babbage", "type": "person", "body": {"attributes": {"x": 18446744073709551616}}}',
+        ),
+        (NODES, 1, '{"id": 1, "name": "Ada", "body": {"observations": [{"text": "wrote", "when": 1843}]}}'),
+        (EDGES, 1, '{"id": 4, "source": "Ada", "type": "knows", "target": "Babbage", "body": {"observations": []}}'),
     ],
 )
 def test_what_cannot_be_taken_in_is_refused_with_file_and_line_and_nothing_is_written(closed, serve, path, line, text):
