@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
+import zlib
 
 import pytest
 
@@ -179,6 +180,29 @@ def test_what_cannot_be_taken_in_is_refused_with_file_and_line_and_nothing_is_wr
     for _ in range(2):
         assert refused(serve).where == f"{path}:{line}"
     assert (closed / path).read_bytes() == held
+
+
+@pytest.mark.parametrize("pulled", [False, True])
+def test_a_clone_that_was_opened_once_can_be_edited(serve, closed, pulled):
+    """One that was `pulled` has copies of what its files held before that."""
+    for copy in (closed / "written").iterdir():
+        copy.unlink()
+        if pulled:
+            copy.write_bytes(zlib.compress(b"old"))
+
+    async def open_and_close():
+        async with serve():
+            pass
+
+    text = (closed / NODES).read_text()
+    (closed / NODES).write_text(text.replace("1815", "1816"))
+    assert refused(serve).where == NODES
+    (closed / NODES).write_text(text)
+    asyncio.run(open_and_close())
+    (closed / NODES).write_text(text.replace("1815", "1816"))
+    (closed / EDGES).write_text((closed / EDGES).read_text().replace("1833", "1834"))
+    changes = opened(closed, feed)[6:]
+    assert [(change.kind, change.author) for change in changes] == [("node.updated", "edit"), ("edge.updated", "edit")]
 
 
 def test_an_edit_beside_a_journal_is_refused_with_file_and_line(serve, closed, tmp_path):
