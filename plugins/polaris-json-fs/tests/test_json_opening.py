@@ -230,6 +230,21 @@ def test_reading_only_works_in_a_directory_that_cannot_be_written(serve, with_jo
             path.chmod(mode)
 
 
+def test_reading_only_does_without_a_counter_that_nobody_has_filled(serve, with_journal):
+    (with_journal / "committed").write_bytes(b"")
+
+    async def scenario():
+        async with serve(read_only=True) as reader:
+            assert await names(reader) == ["a", "b"]
+            assert reader.storage.stamp() is None
+            async with serve() as store:
+                await store.commit(Batch(CreateNode("c")))
+                assert await names(reader) == ["a", "b", "c"]
+                assert reader.storage.stamp() is not None
+
+    asyncio.run(scenario())
+
+
 def test_a_reader_follows_the_writers_commits_and_checkpoints(serve, with_journal):
     async def scenario():
         async with serve(read_only=True) as reader:
