@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import shutil
 import zlib
 
 import pytest
 
-from polaris_core import Batch, CreateEdge, CreateNode, EditConflictError, Observation, SetMeta, open_graph
+from polaris_core import (
+    Batch,
+    CreateEdge,
+    CreateNode,
+    EditConflictError,
+    Observation,
+    SetMeta,
+    StoreDamagedError,
+    open_graph,
+)
 
 NODES, EDGES, META = "nodes/000000.jsonl", "edges/000000.jsonl", "meta.jsonl"
 
@@ -246,6 +256,21 @@ def test_who_only_reads_is_told_of_an_edit_and_who_takes_it_in(closed, serve):
         async with serve() as store:
             (node,) = await store.read(lambda session: session.nodes(["Ada"]))
             assert "1816" in node.body
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("read_only", [False, True])
+def test_who_meets_a_flipped_bit_is_told_of_damage_and_of_no_edit(closed, serve, read_only):
+    time = (closed / NODES).stat().st_mtime_ns
+    (closed / NODES).write_text((closed / NODES).read_text().replace("1815", "1805"))
+    os.utime(closed / NODES, ns=(time, time))
+
+    async def scenario():
+        with pytest.raises(StoreDamagedError) as caught:
+            async with serve(read_only=read_only):
+                pass
+        assert caught.value.where == f"{NODES}:1"
 
     asyncio.run(scenario())
 

@@ -49,6 +49,8 @@ class EditableStore(Store):
         Called while nobody writes checkpoints. Raises `error` where they cannot be told from what commits build on, and one
         with file and line for what cannot be taken in.
         """
+        with translated(self._location):
+            self._refuse_damaged(loading, manifest)
         if self._read_only:
             raise not_taken_in(self._location, error.where)
         with translated(self._location), self._file_lock:
@@ -65,6 +67,17 @@ class EditableStore(Store):
             self._loaded = True
             _log.info("%s: %d edits by hand are a commit now", self._location, len(edits))
             return plan.head
+
+    def _refuse_damaged(self, loading: Loading, manifest: Manifest) -> None:
+        """Raise `StoreDamagedError` for a file that differs from the manifest though nobody has written to it."""
+        for path in loading.missing(manifest):
+            entry = manifest.files[path]
+            data = checkpoint.content(self.directory, path, entry)
+            if data is None or Entry.of(data) == entry:
+                continue
+            was = written.recall(self.directory, path, entry)
+            if was is not None and not written.touched(self.directory, path):
+                raise damaged(self._location, path, was, data)
 
     def _touched(
         self, loading: Loading, manifest: Manifest, error: EditConflictError
@@ -86,8 +99,6 @@ class EditableStore(Store):
                 was = written.recall(self.directory, path, entry)
                 if was is None:
                     raise error
-                if not written.touched(self.directory, path):
-                    raise damaged(self._location, path, was, data)
                 before[path], after[path] = was, data
                 loading.accept(manifest, path, was)
             else:

@@ -70,8 +70,8 @@ def damaged(location: str, path: str, written: bytes, data: bytes) -> StoreDamag
     """Return the error for a file that differs from what was written though nobody has written to it since."""
     where = first_difference(path, written, data)
     return StoreDamagedError(
-        f"{location}: {where} is not as it was written, and nobody has written to the file since; restore it from a backup"
-        f" or from git, or salvage the store",
+        f"{location}: {where} is not as it was written, and nobody has written to the file since; bring the file back from"
+        " git, move the store away and restore a backup in its place, or salvage it",
         location=location,
         where=where,
     )
