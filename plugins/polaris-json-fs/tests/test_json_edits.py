@@ -192,6 +192,27 @@ def test_what_cannot_be_taken_in_is_refused_with_file_and_line_and_nothing_is_wr
     assert (closed / path).read_bytes() == held
 
 
+def test_a_file_that_is_added_by_hand_is_taken_in_like_a_line(serve, directory):
+    async def scenario():
+        async with serve() as store:
+            await store.commit(Batch((CreateNode("Ada"), CreateNode("Babbage"))))
+
+    asyncio.run(scenario())
+    (directory / "edges").mkdir(exist_ok=True)
+    write(directory / EDGES, [{"source": "Ada", "type": "knows", "target": "Babbage"}])
+    write(directory / META, [{"key": "rules", "body": {"a": 1}}])
+    for _ in range(2):
+        changes = opened(directory, feed)[2:]
+        assert [(change.kind, change.author) for change in changes] == [("edge.created", "edit"), ("meta.set", "edit")]
+
+
+def test_an_added_file_to_which_no_record_belongs_is_refused_and_stays(serve, closed):
+    (closed / "nodes/000007.jsonl").write_text('{"name": "later"}\n')
+    for _ in range(2):
+        assert refused(serve).where == "nodes/000007.jsonl:1"
+    assert (closed / "nodes/000007.jsonl").exists()
+
+
 @pytest.mark.parametrize("pulled", [False, True])
 def test_a_clone_that_was_opened_once_can_be_edited(serve, closed, pulled):
     """One that was `pulled` has copies of what its files held before that."""

@@ -16,10 +16,11 @@ from polaris_core import Batch, EditConflictError, Limits, PolarisError
 from polaris_core.abc import CommitPlan, deciding, run_program
 from polaris_json_fs import checkpoint, written
 from polaris_json_fs.differences import Edit, differences
-from polaris_json_fs.edits import damaged, not_taken_in
+from polaris_json_fs.edits import added, damaged, not_taken_in
 from polaris_json_fs.faults import translated
+from polaris_json_fs.importing import unnamed
 from polaris_json_fs.journal import Turn, content
-from polaris_json_fs.layout import journal_name
+from polaris_json_fs.layout import META, NEXT, block_of, block_path, journal_name
 from polaris_json_fs.manifest import Entry
 from polaris_json_fs.store import Store
 
@@ -43,6 +44,14 @@ _log = logging.getLogger(__name__)
 class EditableStore(Store):
     """A store whose files may be edited while nobody has it open."""
 
+    def look_for_added(self, manifest: Manifest) -> None:
+        """Raise `EditConflictError` for a file of records that somebody added, or that a checkpoint just now adds."""
+        if self._read_only and (self.directory / NEXT).exists():  # what it deletes may still be there
+            return
+        with translated(self._location):
+            for path in unnamed(self.directory, manifest):
+                raise added(self._location, path)
+
     def take_edits(self, loading: Loading, manifest: Manifest, error: EditConflictError) -> Head:
         """Take in the files that differ from the manifest, and return where the store stands then.
 
@@ -59,6 +68,7 @@ class EditableStore(Store):
             edits = differences(before, after, self._location)
             records = loading.build(manifest)
             plan = self._planned(records, edits)
+            self._check_added(set(after) - manifest.files.keys(), plan)
             with self._state:
                 self._take_over(records, manifest)
                 records.store(plan)
@@ -103,7 +113,17 @@ class EditableStore(Store):
                 loading.accept(manifest, path, was)
             else:
                 loading.take(manifest, path, data)
+        for path in unnamed(self.directory, manifest):
+            before[path], after[path] = b"", (self.directory / path).read_bytes()
         return before, after
+
+    def _check_added(self, paths: set[str], plan: CommitPlan) -> None:
+        """Raise for an added file that the checkpoint will not write: it would be found again by the next opening."""
+        made = {block_path("nodes", block_of(node.id)) for node in plan.put_nodes}
+        made |= {block_path("edges", block_of(edge.id)) for edge in plan.put_edges}
+        made |= {META} if plan.put_meta else set()
+        for path in sorted(paths - made):
+            raise added(self._location, path)
 
     def _planned(self, records: Records, edits: Sequence[Edit]) -> CommitPlan:
         def plan(count: int) -> CommitPlan:

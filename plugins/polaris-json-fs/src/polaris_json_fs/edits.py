@@ -25,7 +25,7 @@ from polaris_json_fs.lines import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["again", "damaged", "edited", "first_difference", "not_taken_in"]
+__all__ = ["added", "again", "damaged", "edited", "first_difference", "not_taken_in"]
 
 
 def _edge_again(line: bytes) -> bytes:
@@ -74,6 +74,16 @@ def damaged(location: str, path: str, written: bytes, data: bytes) -> StoreDamag
         " git, move the store away and restore a backup in its place, or salvage it",
         location=location,
         where=where,
+    )
+
+
+def added(location: str, path: str) -> EditConflictError:
+    """Return the error for a file of records that the manifest does not name, and that cannot be taken in as it is."""
+    return EditConflictError(
+        f"{location}: {path}:1 stands in a file that Polaris has not written; add its lines to another file of records, or to"
+        " the one that its next record belongs to, while nobody has the store open and there is no journal",
+        location=location,
+        where=f"{path}:1",
     )
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from polaris_core.abc import Head
 
-__all__ = ["READERS", "adopt", "blocks", "importable"]
+__all__ = ["READERS", "adopt", "blocks", "importable", "unnamed"]
 
 READERS: dict[str, Callable[[bytes], Any]] = {
     "nodes": read_node,
@@ -48,6 +48,16 @@ def blocks(directory: Path, name: str) -> list[str]:
     """Return the paths of the files of records in a directory of a store."""
     paths = sorted(f"{name}/{path.name}" for path in (directory / name).glob("*.jsonl"))
     return [path for path in paths if path[-12:-6].isdecimal() and path == block_path(name, block_at(path))]
+
+
+def unnamed(directory: Path, manifest: Manifest) -> list[str]:
+    """Return the paths of files of records that a manifest does not name, as they are where somebody made one by hand.
+
+    Polaris leaves none: what a checkpoint deletes is gone before its manifest is in force.
+    """
+    paths = [path for name in ("nodes", "edges") for path in blocks(directory, name)]
+    paths += [META] if (directory / META).is_file() else []
+    return [path for path in paths if path not in manifest.files and (directory / path).stat().st_size]
 
 
 class _Import:
