@@ -6,6 +6,7 @@ allowed, is decided by the core inside the program, so every backend has the sam
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractContextManager
@@ -24,7 +25,7 @@ from polaris_core.abc.capabilities import (
     SearchSession,
 )
 from polaris_core.abc.location import Location
-from polaris_core.errors import ProgramError
+from polaris_core.errors import ConfigError, ProgramError
 from polaris_core.query import Query, Selected
 from polaris_core.records import (
     ChangeRecord,
@@ -74,6 +75,16 @@ class StorageOptions:
     busy_seconds: float = 10.0
     now: Callable[[], int] = _now
     unique: Callable[[], str] = _unique
+
+    def __attrs_post_init__(self) -> None:
+        """Raise `ConfigError` for a durability that there is not: a misspelled one would silently promise less."""
+        if self.durability not in ("power", "process"):
+            raise ConfigError(f"durability is power or process, not {self.durability!r}", setting="durability")
+        seconds = self.busy_seconds
+        if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds < math.inf:
+            raise ConfigError(
+                f"busy_seconds is a number of seconds, 0 or more, not {seconds!r}", setting="busy_seconds"
+            )
 
     def new_head(self) -> Head:
         """Return the head of a store that is just made."""

@@ -49,3 +49,19 @@ def test_without_one_the_call_decides() -> None:
 def test_a_setting_in_a_url_that_makes_no_sense_is_refused() -> None:
     with pytest.raises(ConfigError, match="the store's URL: busy_seconds is a number of seconds"):
         open_graph("memory:?busy_seconds=soon")
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("durability", "Power"),
+        ("durability", None),
+        ("busy_seconds", "10"),
+        ("busy_seconds", -1),
+        ("busy_seconds", True),
+    ],
+)
+def test_a_value_that_an_argument_cannot_have_is_refused_like_one_in_a_url(setting: str, value: Any) -> None:
+    with pytest.raises(ConfigError, match=f"^{setting} is .*, not {value!r}$") as caught:
+        open_graph("memory:", **{setting: value})
+    assert caught.value.setting == setting

@@ -4,11 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import shutil
+import zlib
 
 import pytest
 
-from polaris_core import Batch, CreateEdge, CreateNode, EditConflictError, Observation, SetMeta, open_graph
+from polaris_core import (
+    Batch,
+    CreateEdge,
+    CreateNode,
+    EditConflictError,
+    Observation,
+    SetMeta,
+    StoreDamagedError,
+    open_graph,
+)
 
 NODES, EDGES, META = "nodes/000000.jsonl", "edges/000000.jsonl", "meta.jsonl"
 
@@ -159,6 +170,16 @@ def test_an_edit_that_says_the_same_makes_no_change_and_the_file_is_written_agai
         (EDGES, 1, '{"source": "Ada", "type": "knows", "target": "Nobody"}'),
         (EDGES, 2, '{"source": "Ada", "type": "knows"}'),
         (META, 1, '{"body": 1}'),
+        (META, 1, '{"key": "rules", "value": 1, "body": {"a": 1}}'),
+        (NODES, 2, '{"name": "Babbage", "attributes": {"x": 1}}'),
+        (NODES, 2, '{"id": 2, "name": "Babbage", "type": "person", "body": {"x": 2}}'),
+        (
+            NODES,
+            2,
+            '{"id": 2, "name": "Babbage", "type": "person", "body": {"attributes": {"x": 18446744073709551616}}}',
+        ),
+        (NODES, 1, '{"id": 1, "name": "Ada", "body": {"observations": [{"text": "wrote", "when": 1843}]}}'),
+        (EDGES, 1, '{"id": 4, "source": "Ada", "type": "knows", "target": "Babbage", "body": {"observations": []}}'),
     ],
 )
 def test_what_cannot_be_taken_in_is_refused_with_file_and_line_and_nothing_is_written(closed, serve, path, line, text):
@@ -171,6 +192,50 @@ def test_what_cannot_be_taken_in_is_refused_with_file_and_line_and_nothing_is_wr
     assert (closed / path).read_bytes() == held
 
 
+def test_a_file_that_is_added_by_hand_is_taken_in_like_a_line(serve, directory):
+    async def scenario():
+        async with serve() as store:
+            await store.commit(Batch((CreateNode("Ada"), CreateNode("Babbage"))))
+
+    asyncio.run(scenario())
+    (directory / "edges").mkdir(exist_ok=True)
+    write(directory / EDGES, [{"source": "Ada", "type": "knows", "target": "Babbage"}])
+    write(directory / META, [{"key": "rules", "body": {"a": 1}}])
+    for _ in range(2):
+        changes = opened(directory, feed)[2:]
+        assert [(change.kind, change.author) for change in changes] == [("edge.created", "edit"), ("meta.set", "edit")]
+
+
+def test_an_added_file_to_which_no_record_belongs_is_refused_and_stays(serve, closed):
+    (closed / "nodes/000007.jsonl").write_text('{"name": "later"}\n')
+    for _ in range(2):
+        assert refused(serve).where == "nodes/000007.jsonl:1"
+    assert (closed / "nodes/000007.jsonl").exists()
+
+
+@pytest.mark.parametrize("pulled", [False, True])
+def test_a_clone_that_was_opened_once_can_be_edited(serve, closed, pulled):
+    """One that was `pulled` has copies of what its files held before that."""
+    for copy in (closed / "written").iterdir():
+        copy.unlink()
+        if pulled:
+            copy.write_bytes(zlib.compress(b"old"))
+
+    async def open_and_close():
+        async with serve():
+            pass
+
+    text = (closed / NODES).read_text()
+    (closed / NODES).write_text(text.replace("1815", "1816"))
+    assert refused(serve).where == NODES
+    (closed / NODES).write_text(text)
+    asyncio.run(open_and_close())
+    (closed / NODES).write_text(text.replace("1815", "1816"))
+    (closed / EDGES).write_text((closed / EDGES).read_text().replace("1833", "1834"))
+    changes = opened(closed, feed)[6:]
+    assert [(change.kind, change.author) for change in changes] == [("node.updated", "edit"), ("edge.updated", "edit")]
+
+
 def test_an_edit_beside_a_journal_is_refused_with_file_and_line(serve, closed, tmp_path):
     async def scenario():
         async with serve() as store:
@@ -181,10 +246,19 @@ def test_an_edit_beside_a_journal_is_refused_with_file_and_line(serve, closed, t
     shutil.rmtree(closed)
     shutil.copytree(tmp_path / "image", closed)
     rows = (closed / NODES).read_text().splitlines()
-    (closed / NODES).write_text("\n".join([rows[0], rows[1].replace('"x":1', '"x": 2'), *rows[2:]]) + "\n")
+    (closed / NODES).write_text("\n".join([rows[0], rows[1].replace('"x":1', '"x":2'), *rows[2:]]) + "\n")
     held = (closed / NODES).read_bytes()
-    assert refused(serve).where.startswith(NODES)
+    assert refused(serve).where == f"{NODES}:2"
     assert (closed / NODES).read_bytes() == held
+
+
+def test_a_file_that_lost_its_last_line_end_only_is_told_by_its_last_line(serve, closed):
+    async def scenario():
+        async with serve() as store:
+            (closed / NODES).write_bytes((closed / NODES).read_bytes()[:-1])
+            assert [finding.where for finding in (await store.verify()).findings] == [f"{NODES}:3"]
+
+    asyncio.run(scenario())
 
 
 def test_an_edit_of_the_feed_or_of_receipts_is_refused(closed, serve):
@@ -203,6 +277,21 @@ def test_who_only_reads_is_told_of_an_edit_and_who_takes_it_in(closed, serve):
         async with serve() as store:
             (node,) = await store.read(lambda session: session.nodes(["Ada"]))
             assert "1816" in node.body
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("read_only", [False, True])
+def test_who_meets_a_flipped_bit_is_told_of_damage_and_of_no_edit(closed, serve, read_only):
+    time = (closed / NODES).stat().st_mtime_ns
+    (closed / NODES).write_text((closed / NODES).read_text().replace("1815", "1805"))
+    os.utime(closed / NODES, ns=(time, time))
+
+    async def scenario():
+        with pytest.raises(StoreDamagedError) as caught:
+            async with serve(read_only=read_only):
+                pass
+        assert caught.value.where == f"{NODES}:1"
 
     asyncio.run(scenario())
 

@@ -122,14 +122,17 @@ def test_what_was_imported_can_be_edited_by_hand(serve, clone):
         (EDGES, '"target_id":2', '"target_id":7', 1),
         (EDGES, "{", "no record {", 1),
         ("changes/000000.jsonl", '"seq":4,', '"seq":3,', 4),
+        (NODES, '"revision":2,', '"revision":99,', 2),
     ],
 )
 def test_a_line_that_does_not_fit_is_named_and_nothing_is_written(serve, clone, path, old, new, line):
     text = (clone / path).read_text()
     assert old in text
     (clone / path).write_text(text.replace(old, new, 1))
+    feed = (clone / "changes/000000.jsonl").read_bytes()
     assert refused(serve, EditConflictError).where == f"{path}:{line}"
     assert not (clone / "manifest.json").exists()
+    assert (clone / "changes/000000.jsonl").read_bytes() == feed
 
 
 def test_a_journal_without_its_manifest_is_refused(serve, clone):

@@ -230,6 +230,21 @@ def test_reading_only_works_in_a_directory_that_cannot_be_written(serve, with_jo
             path.chmod(mode)
 
 
+def test_reading_only_does_without_a_counter_that_nobody_has_filled(serve, with_journal):
+    (with_journal / "committed").write_bytes(b"")
+
+    async def scenario():
+        async with serve(read_only=True) as reader:
+            assert await names(reader) == ["a", "b"]
+            assert reader.storage.stamp() is None
+            async with serve() as store:
+                await store.commit(Batch(CreateNode("c")))
+                assert await names(reader) == ["a", "b", "c"]
+                assert reader.storage.stamp() is not None
+
+    asyncio.run(scenario())
+
+
 def test_a_reader_follows_the_writers_commits_and_checkpoints(serve, with_journal):
     async def scenario():
         async with serve(read_only=True) as reader:
@@ -432,6 +447,16 @@ def test_a_failed_opening_leaves_nothing_open(storage, serve, directory):
         assert open_files() <= before
 
     asyncio.run(scenario())
+
+
+def test_a_file_that_cannot_be_read_is_not_said_to_be_readable(tmp_path, monkeypatch):
+    monkeypatch.setattr("os.access", lambda path, mode: False)  # root may read everything
+    (tmp_path / "secret").touch()
+    error = explain(PermissionError(13, "Permission denied", str(tmp_path / "secret")), "json:///kg")
+    assert type(error) is StoreUnavailableError
+    assert str(error) == f"json:///kg cannot be read: Permission denied ({tmp_path}/secret)"
+    new = PermissionError(13, "Permission denied", str(tmp_path / "new"))
+    assert isinstance(explain(new, "json:///kg"), StoreReadOnlyError)
 
 
 def test_full_disk_is_an_error_of_its_own():

@@ -86,6 +86,15 @@ def test_what_a_broken_line_held_is_lost_by_name_with_what_needs_it(damaged, fou
     assert path.read_bytes() == held
 
 
+def test_a_line_whose_body_is_that_of_no_record_is_lost_by_name(damaged, found, tmp_path):
+    shutil.rmtree(damaged / "written")
+    path = damaged / "edges/000000.jsonl"
+    path.write_bytes(path.read_bytes().replace(b'"created_at":"2', b'"created_at":"s', 1))
+    lost = salvaged(damaged, tmp_path / "new").lost
+    assert [where for where, _ in lost] == ["edges/000000.jsonl", "edges/000000.jsonl:1"]
+    assert found()["edges"] == []
+
+
 def test_the_journal_is_salvaged_as_far_as_it_can_be_read(damaged, found, tmp_path):
     (path,) = damaged.glob("journal-*.log")
     data = bytearray(path.read_bytes().rstrip(b"\0"))

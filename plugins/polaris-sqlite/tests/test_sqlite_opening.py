@@ -125,8 +125,10 @@ def test_what_is_not_our_store_is_refused_and_left_as_it_is(path: Path, storage:
     make(path)
     before = path.read_bytes()
     for _ in range(2):
-        with pytest.raises(StoreFormatError):
+        with pytest.raises(StoreFormatError) as caught:
             opening(storage(**options))
+        assert str(path) in caught.value.location
+        assert caught.value.location in str(caught.value)
     assert path.read_bytes() == before
 
 

@@ -90,6 +90,20 @@ finally:
     assert beside
 
 
+def test_a_file_that_may_only_be_read_says_so_and_is_written_again_once_it_may_be(closed: Path, processes: Any) -> None:
+    source = f"""
+{UNPRIVILEGED}
+Path = __import__("pathlib").Path
+for mode, options in ((0o444, {{}}), (0o444, {{"read_only": True}}), (0o644, {{}}), (0o000, {{}})):
+    Path(path).chmod(mode)
+    asyncio.run(attempt(**options))
+"""
+    first, refused, only_read, again, unreadable = processes.run(source).splitlines()
+    assert (first, only_read, again) == ("['a']", "['a']", "['a']")
+    assert refused == f"StoreReadOnlyError  may only be read: make {closed} writable, or open it with mode=ro"
+    assert unreadable == "StoreUnavailableError  may not be read by this user"
+
+
 def test_a_backup_is_read_where_nothing_can_be_written(closed: Path, processes: Any) -> None:
     source = f"""
 {UNPRIVILEGED}

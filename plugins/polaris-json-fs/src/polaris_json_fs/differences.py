@@ -7,6 +7,8 @@ which nodes are meant where they differ from what was written.
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from itertools import count
@@ -35,6 +37,17 @@ from polaris_json_fs.layout import META
 from polaris_json_fs.lines import split_lines
 
 __all__ = ["Edit", "differences"]
+
+
+_PROVENANCE = frozenset({"author", "created_at", "updated_at", "version"})
+_FIELDS = {
+    "nodes": frozenset({"id", "name", "type", "revision", "body"}),
+    "edges": frozenset({"id", "source", "type", "target", "source_id", "target_id", "revision", "body"}),
+    META: frozenset({"key", "revision", "body"}),
+}
+_IN_BODY = {"nodes": _PROVENANCE | {"attributes", "observations"}, "edges": _PROVENANCE | {"attributes"}}
+_IN_OBSERVATION = frozenset({"text", "source", "recorded_at"})
+_MANY_DIGITS = re.compile(rb"\d{19}")
 
 
 class Edit(NamedTuple):
@@ -73,6 +86,31 @@ def _observation(item: Any) -> Observation:
     return Observation(item["text"], item.get("source"), None if time is None else datetime.fromisoformat(time))
 
 
+def _parsed(line: bytes) -> Any:
+    value = orjson.loads(line)
+    # orjson turns 2**64 into a float. The core refuses an integer of that size, if it only gets to see it.
+    return json.loads(line) if _MANY_DIGITS.search(line) else value
+
+
+def _check_fields(kind: str, fields: dict[str, Any]) -> None:
+    """Raise `ValueError` for a field that nobody would take in: it would be gone when the file is written again."""
+    _only(fields, _FIELDS[kind], f"a line of {kind}")
+    if kind in _IN_BODY:
+        body = fields.get("body", {})
+        _only(body, _IN_BODY[kind], "a body, whose attributes stand under 'attributes'")
+        for item in body.get("observations", ()):
+            if not isinstance(item, str):
+                _only(item, _IN_OBSERVATION, "an observation")
+
+
+def _only(fields: Any, known: frozenset[str], what: str) -> None:
+    if not isinstance(fields, dict):
+        raise TypeError(f"{what} is a JSON object")
+    for name in fields:
+        if name not in known:
+            raise ValueError(f"there is no {name!r} in {what}")
+
+
 def _same(one: Any, other: Any) -> bool:
     return orjson.dumps(one, option=orjson.OPT_SORT_KEYS) == orjson.dumps(other, option=orjson.OPT_SORT_KEYS)
 
@@ -89,9 +127,10 @@ class _Lines:
             for number, text in zip(count(1), split_lines(data), strict=False):
                 line = _Line(f"{path}:{number}", {})
                 with _told(location, line.where):
-                    fields = orjson.loads(text)
+                    fields = _parsed(text)
                     if not isinstance(fields, dict):
                         raise TypeError("it is no JSON object")
+                    _check_fields(kind, fields)
                     line = line._replace(fields=fields)
                     if fields.get(key) is None:
                         self.new.append(line)

@@ -16,10 +16,11 @@ from polaris_core import Batch, EditConflictError, Limits, PolarisError
 from polaris_core.abc import CommitPlan, deciding, run_program
 from polaris_json_fs import checkpoint, written
 from polaris_json_fs.differences import Edit, differences
-from polaris_json_fs.edits import damaged, not_taken_in
+from polaris_json_fs.edits import added, damaged, not_taken_in
 from polaris_json_fs.faults import translated
+from polaris_json_fs.importing import unnamed
 from polaris_json_fs.journal import Turn, content
-from polaris_json_fs.layout import journal_name
+from polaris_json_fs.layout import META, NEXT, block_of, block_path, journal_name
 from polaris_json_fs.manifest import Entry
 from polaris_json_fs.store import Store
 
@@ -43,12 +44,22 @@ _log = logging.getLogger(__name__)
 class EditableStore(Store):
     """A store whose files may be edited while nobody has it open."""
 
+    def look_for_added(self, manifest: Manifest) -> None:
+        """Raise `EditConflictError` for a file of records that somebody added, or that a checkpoint just now adds."""
+        if self._read_only and (self.directory / NEXT).exists():  # what it deletes may still be there
+            return
+        with translated(self._location):
+            for path in unnamed(self.directory, manifest):
+                raise added(self._location, path)
+
     def take_edits(self, loading: Loading, manifest: Manifest, error: EditConflictError) -> Head:
         """Take in the files that differ from the manifest, and return where the store stands then.
 
         Called while nobody writes checkpoints. Raises `error` where they cannot be told from what commits build on, and one
         with file and line for what cannot be taken in.
         """
+        with translated(self._location):
+            self._refuse_damaged(loading, manifest)
         if self._read_only:
             raise not_taken_in(self._location, error.where)
         with translated(self._location), self._file_lock:
@@ -57,6 +68,7 @@ class EditableStore(Store):
             edits = differences(before, after, self._location)
             records = loading.build(manifest)
             plan = self._planned(records, edits)
+            self._check_added(set(after) - manifest.files.keys(), plan)
             with self._state:
                 self._take_over(records, manifest)
                 records.store(plan)
@@ -65,6 +77,17 @@ class EditableStore(Store):
             self._loaded = True
             _log.info("%s: %d edits by hand are a commit now", self._location, len(edits))
             return plan.head
+
+    def _refuse_damaged(self, loading: Loading, manifest: Manifest) -> None:
+        """Raise `StoreDamagedError` for a file that differs from the manifest though nobody has written to it."""
+        for path in loading.missing(manifest):
+            entry = manifest.files[path]
+            data = checkpoint.content(self.directory, path, entry)
+            if data is None or Entry.of(data) == entry:
+                continue
+            was = written.recall(self.directory, path, entry)
+            if was is not None and not written.touched(self.directory, path):
+                raise damaged(self._location, path, was, data)
 
     def _touched(
         self, loading: Loading, manifest: Manifest, error: EditConflictError
@@ -86,13 +109,21 @@ class EditableStore(Store):
                 was = written.recall(self.directory, path, entry)
                 if was is None:
                     raise error
-                if not written.touched(self.directory, path):
-                    raise damaged(self._location, path, was, data)
                 before[path], after[path] = was, data
                 loading.accept(manifest, path, was)
             else:
                 loading.take(manifest, path, data)
+        for path in unnamed(self.directory, manifest):
+            before[path], after[path] = b"", (self.directory / path).read_bytes()
         return before, after
+
+    def _check_added(self, paths: set[str], plan: CommitPlan) -> None:
+        """Raise for an added file that the checkpoint will not write: it would be found again by the next opening."""
+        made = {block_path("nodes", block_of(node.id)) for node in plan.put_nodes}
+        made |= {block_path("edges", block_of(edge.id)) for edge in plan.put_edges}
+        made |= {META} if plan.put_meta else set()
+        for path in sorted(paths - made):
+            raise added(self._location, path)
 
     def _planned(self, records: Records, edits: Sequence[Edit]) -> CommitPlan:
         def plan(count: int) -> CommitPlan:

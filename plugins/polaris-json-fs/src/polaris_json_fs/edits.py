@@ -25,7 +25,7 @@ from polaris_json_fs.lines import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["again", "damaged", "edited", "first_difference", "not_taken_in"]
+__all__ = ["added", "again", "damaged", "edited", "first_difference", "not_taken_in"]
 
 
 def _edge_again(line: bytes) -> bytes:
@@ -61,18 +61,29 @@ def _first_strange_line(path: str, data: bytes) -> int | None:
 
 def first_difference(path: str, written: bytes, data: bytes) -> str:
     """Return the file and the number of the first line that is not as it was written."""
-    lines = zip_longest(split_lines(written), split_lines(data))
-    return f"{path}:{next(number for number, (was, now) in enumerate(lines, 1) if was != now)}"
+    lines = list(zip_longest(split_lines(written), split_lines(data)))
+    different = (number for number, (was, now) in enumerate(lines, 1) if was != now)
+    return f"{path}:{next(different, len(lines))}"  # the last line where only its end is gone
 
 
 def damaged(location: str, path: str, written: bytes, data: bytes) -> StoreDamagedError:
     """Return the error for a file that differs from what was written though nobody has written to it since."""
     where = first_difference(path, written, data)
     return StoreDamagedError(
-        f"{location}: {where} is not as it was written, and nobody has written to the file since; restore it from a backup"
-        f" or from git, or salvage the store",
+        f"{location}: {where} is not as it was written, and nobody has written to the file since; bring the file back from"
+        " git, move the store away and restore a backup in its place, or salvage it",
         location=location,
         where=where,
+    )
+
+
+def added(location: str, path: str) -> EditConflictError:
+    """Return the error for a file of records that the manifest does not name, and that cannot be taken in as it is."""
+    return EditConflictError(
+        f"{location}: {path}:1 stands in a file that Polaris has not written; add its lines to another file of records, or to"
+        " the one that its next record belongs to, while nobody has the store open and there is no journal",
+        location=location,
+        where=f"{path}:1",
     )
 
 
@@ -86,10 +97,18 @@ def not_taken_in(location: str, where: str) -> EditConflictError:
     )
 
 
-def edited(location: str, path: str, data: bytes | None, *, waiting: bool) -> EditConflictError:
-    """Return the error for a file that differs from the manifest or is gone; `waiting` tells of a journal beside it."""
-    number = None if data is None else _first_strange_line(path, data)
-    where = path if number is None else f"{path}:{number}"
+def edited(
+    location: str, path: str, data: bytes | None, *, waiting: bool, was: bytes | None = None
+) -> EditConflictError:
+    """Return the error for a file that differs from the manifest or is gone; `waiting` tells of a journal beside it.
+
+    `was` is what was written, where that is known; else the line is told only if Polaris would have written it otherwise.
+    """
+    if data is not None and was is not None:
+        where = first_difference(path, was, data)
+    else:
+        number = None if data is None else _first_strange_line(path, data)
+        where = path if number is None else f"{path}:{number}"
     what = "is missing" if data is None else "was changed by something other than Polaris"
     journal = ", and the journal holds commits that build on what it held" if waiting else ""
     return EditConflictError(

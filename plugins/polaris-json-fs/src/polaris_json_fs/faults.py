@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import errno
+import os
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from polaris_core import StoreFullError, StoreReadOnlyError, StoreUnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-from contextlib import contextmanager
 
 __all__ = ["explain", "translated"]
 
@@ -30,11 +31,26 @@ def explain(error: OSError, location: str) -> StoreUnavailableError:
             location=location,
         )
     file = f" ({error.filename})" if error.filename else ""
+    if error.errno in _READ_ONLY and not _may_be_read(error.filename):
+        return StoreUnavailableError(f"{location} cannot be read: {error.strerror}{file}", location=location)
     if error.errno in _READ_ONLY:
         return StoreReadOnlyError(
             f"{location} cannot be written: {error.strerror}{file}; open it with ?mode=ro to read it", location=location
         )
     return StoreUnavailableError(f"{location}: {error.strerror or error}{file}", location=location)
+
+
+def _may_be_read(file: str | None) -> bool:
+    """Return whether a file that the system refused is there for this user to read, or is only to be made."""
+    if not file:
+        return True
+    try:
+        Path(file).stat()
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return os.access(file, os.R_OK)
 
 
 @contextmanager

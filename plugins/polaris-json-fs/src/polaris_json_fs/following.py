@@ -127,8 +127,17 @@ class Following:
     def _map_counter(self) -> None:
         path = self.directory / COUNTER
         if self.counter is None and (path.exists() or not self._read_only):
-            self.counter = SharedCounter(path, write=not self._read_only)
-            self.stamps = self.counter.stamps
+            self.counter = self._counter_at(path)
+            self.stamps = None if self.counter is None else self.counter.stamps
+
+    def _counter_at(self, path: Path) -> SharedCounter | None:
+        """Map the counter; None where this process may only read and nobody has filled the file, or a power loss cut it."""
+        try:
+            return SharedCounter(path, write=not self._read_only)
+        except ValueError:
+            if self._read_only:
+                return None
+            raise
 
     def _take_over(self, records: Records, manifest: Manifest) -> None:
         self._records = records
@@ -235,7 +244,9 @@ class Following:
         path = self.directory / COUNTER
         if not path.exists() and not locked:
             return
-        new = SharedCounter(path, write=not self._read_only)
+        new = self._counter_at(path)
+        if new is None:
+            return
         if locked and not new.known:
             new.set(old.generation, old.position)
             new.flags = old.flags

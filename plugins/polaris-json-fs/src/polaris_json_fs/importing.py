@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from polaris_core.abc import Head
 
-__all__ = ["READERS", "adopt", "blocks", "importable"]
+__all__ = ["READERS", "adopt", "blocks", "importable", "unnamed"]
 
 READERS: dict[str, Callable[[bytes], Any]] = {
     "nodes": read_node,
@@ -50,6 +50,16 @@ def blocks(directory: Path, name: str) -> list[str]:
     return [path for path in paths if path[-12:-6].isdecimal() and path == block_path(name, block_at(path))]
 
 
+def unnamed(directory: Path, manifest: Manifest) -> list[str]:
+    """Return the paths of files of records that a manifest does not name, as they are where somebody made one by hand.
+
+    Polaris leaves none: what a checkpoint deletes is gone before its manifest is in force.
+    """
+    paths = [path for name in ("nodes", "edges") for path in blocks(directory, name)]
+    paths += [META] if (directory / META).is_file() else []
+    return [path for path in paths if path not in manifest.files and (directory / path).stat().st_size]
+
+
 class _Import:
     """What is read of the files, and held against itself."""
 
@@ -58,6 +68,8 @@ class _Import:
         self.nodes: dict[int, str] = {}
         self.edges: dict[int, str] = {}
         self.seq = self.first = self.last = self.time = self.highest = 0
+        self.latest = ""
+        """Where the highest revision stands, which is `seq`."""
         self._directory = directory
         self._location = location
         self._taken: dict[Any, str] = {}
@@ -88,11 +100,11 @@ class _Import:
         match record:
             case (id, str(name), str(), int(revision), str()):
                 self.nodes[id] = where
-                self.seq = max(self.seq, revision)
+                self._reach(where, revision)
                 yield from self._twice(where, ("name", name))
             case (id, int(source), str(type), int(target), int(revision), str()):
                 self.edges[id] = where
-                self.seq = max(self.seq, revision)
+                self._reach(where, revision)
                 yield from self._twice(where, (source, type, target))
                 if id in self.nodes:
                     yield f"has the id of {self.nodes[id]}"
@@ -104,9 +116,23 @@ class _Import:
                     yield f"should be change {self.last + 1}"
                 self.first, self.last = self.first or seq, seq
             case (str(), str(), int(), int(last), int(time), str()):
-                self.seq, self.time = max(self.seq, last), max(self.time, time)
+                self._reach(where, last)
+                self.time = max(self.time, time)
             case (str(), int(revision), str()):
-                self.seq = max(self.seq, revision)
+                self._reach(where, revision)
+
+    def _reach(self, where: str, revision: int) -> None:
+        if revision > self.seq:
+            self.seq, self.latest = revision, where
+
+    def check_feed(self) -> None:
+        """Raise where there is a feed, and it does not tell of everything: it would have to be left out."""
+        if 0 < self.last < self.seq:
+            raise self._refused(
+                self.latest,
+                f"is of change {self.seq}, and the feed ends with {self.last}; bring back what is missing of changes, or delete"
+                " changes to leave the history behind",
+            )
 
     def _twice(self, where: str, key: Any) -> Iterator[str]:
         first = self._taken.setdefault(key, where)
@@ -139,20 +165,17 @@ def adopt(directory: Path, location: str, fresh: Head) -> Manifest:
             found.read(path)
     if (directory / META).is_file():
         found.read(META)
+    found.check_feed()
     seq = max(found.seq, found.last)
-    whole = found.last == seq > 0  # else what the feed does not tell would be missing from it
-    entries = {path: entry for path, entry in found.entries.items() if whole or not path.startswith("changes/")}
     head = fresh._replace(
         seq=seq,
         next_id=max((found.highest, *found.nodes, *found.edges)) + 1,
-        floor=found.first - 1 if whole else seq,
+        floor=found.first - 1 if found.last else seq,
         time=max(fresh.time, found.time),
     )
-    before = Manifest(head=head, journal=head.epoch, files=entries)
-    for path in found.entries.keys() - entries.keys():
-        (directory / path).unlink()
+    before = Manifest(head=head, journal=head.epoch, files=found.entries)
     checkpoint.write(directory, before, attrs.evolve(before, generation=1), ())
-    for path in entries:
+    for path in found.entries:
         written.keep(directory, path, (directory / path).read_bytes(), directory / path)
         written.place(directory, path)
     made = checkpoint.finish(directory, location)

@@ -13,6 +13,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from polaris_core import StoreDamagedError
+from polaris_json_fs import written
 from polaris_json_fs.checkpoint import content
 from polaris_json_fs.edits import edited
 from polaris_json_fs.history import History
@@ -78,7 +79,8 @@ class Loading:
             data = content(self._directory, path, entry)
             if data is None or Entry.of(data) != entry:
                 waiting = (self._directory / journal_name(manifest.generation)).exists()
-                raise edited(self._location, path, data, waiting=waiting)
+                was = None if data is None else written.recall(self._directory, path, entry)
+                raise edited(self._location, path, data, waiting=waiting, was=was)
         self.accept(manifest, path, data)
 
     def accept(self, manifest: Manifest, path: str, data: bytes) -> None:

@@ -18,7 +18,7 @@ from polaris_core import (
     StoreNotFoundError,
     StoreUnavailableError,
 )
-from polaris_core.abc import ChangeRecord, CommitPlan, Finding, SalvageReport, StorageOptions
+from polaris_core.abc import ChangeRecord, CommitPlan, Finding, Head, SalvageReport, StorageOptions, flaws_of
 from polaris_json_fs import checkpoint, written
 from polaris_json_fs.edits import again
 from polaris_json_fs.faults import translated
@@ -33,10 +33,11 @@ from polaris_json_fs.records import Records
 from polaris_json_fs.tables import Tables
 
 if TYPE_CHECKING:
-    from polaris_core.abc import Head, Location
+    from polaris_core.abc import Location
 
 __all__ = ["salvage"]
 
+_ANYWHERE = Head("", "", seq=1 << 40, next_id=1 << 40)  # where the store stands may not be known yet
 _KEYS = {"nodes": "id", "edges": "id", "changes": "seq", "receipts": "key", META: "key"}
 
 
@@ -86,7 +87,9 @@ class _Remains:
         try:
             self._manifest = checkpoint.newest(self._source, self._location)
         except (StoreDamagedError, StoreFormatError) as error:
-            self._lose(MANIFEST, f"{error}; which files there were is not known")
+            self._lose(
+                MANIFEST, f"{error}; which files there were is not known, nor whether a line is as it was written"
+            )
         named = dict(self._manifest.files) if self._manifest else {}
         there = [path for kind in _KEYS for path in blocks(self._source, kind)]
         if (self._source / META).is_file():
@@ -108,6 +111,8 @@ class _Remains:
                 if again(path, line) != line + b"\n":
                     raise ValueError("it is not as Polaris writes it")
                 record = READERS[kind](line)
+                for flaw in flaws_of(record, _ANYWHERE):
+                    raise ValueError(flaw)
             except (ValueError, KeyError, TypeError) as error:
                 self._lose(f"{path}:{number}", f"this line cannot be read: {error}")
             else:

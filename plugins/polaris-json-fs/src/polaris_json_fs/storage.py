@@ -123,6 +123,7 @@ class JsonStorage(BlockingStorage):
                 loading = loading or fresh
                 try:
                     await self._stream(loading, manifest)
+                    await self._call(partial(store.look_for_added, manifest), write=True)
                 except EditConflictError as error:
                     if alone:
                         return await self._call(partial(store.take_edits, loading, manifest, error), write=True)

@@ -7,11 +7,12 @@ state to write, and to put the new manifest in force. In between only the lock f
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from polaris_core import StorageError, StoreBusyError
 from polaris_core.abc import CommitPlan
-from polaris_json_fs import checkpoint
+from polaris_json_fs import checkpoint, written
 from polaris_json_fs.committing import Committing
 from polaris_json_fs.faults import translated
 from polaris_json_fs.journal import Turn, encode_turn
@@ -126,6 +127,8 @@ class Store(Committing):
                 frozen = self._turn()
                 if frozen is not None:
                     self._write_and_switch(frozen)
+                with suppress(OSError):  # they are a convenience, and the next one tries again
+                    written.complete(self.directory, self._manifest.files)
             except BaseException:
                 self._tried = self._applied - self._manifest.position
                 raise

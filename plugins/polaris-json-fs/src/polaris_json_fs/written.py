@@ -14,9 +14,10 @@ from polaris_json_fs.layout import NEW, WRITTEN, written_path
 from polaris_json_fs.manifest import Entry
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
-__all__ = ["drop", "keep", "place", "recall", "touched"]
+__all__ = ["complete", "drop", "keep", "place", "recall", "touched"]
 
 
 def keep(directory: Path, path: str, content: bytes, file: Path) -> None:
@@ -34,6 +35,18 @@ def place(directory: Path, path: str) -> None:
     copy = written_path(path)
     if copy is not None and (directory / (copy + NEW)).exists():
         (directory / (copy + NEW)).replace(directory / copy)
+
+
+def complete(directory: Path, files: Mapping[str, Entry]) -> None:
+    """Write the copies that are missing or of another time, as after a clone and a pull, of files that are as they should be."""
+    for path, entry in files.items():
+        copy = written_path(path)
+        if copy is None or ((directory / copy).exists() and not touched(directory, path)):
+            continue
+        content = (directory / path).read_bytes()
+        if Entry.of(content) == entry:
+            keep(directory, path, content, directory / path)
+            place(directory, path)
 
 
 def drop(directory: Path, path: str) -> None:

@@ -125,6 +125,7 @@ class Database:
         with failures_of(self.location):
             self._file.check()
             with self._exclusive():
+                self._file.check_writable()
                 self._check_log()
                 database = self._file.connect(write=not self.options.read_only)
                 try:

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import attrs
 
-from polaris_core import StoreNotFoundError, StoreUnavailableError
+from polaris_core import StoreNotFoundError, StoreReadOnlyError, StoreUnavailableError
 from polaris_sqlite.failures import code_of, unwritable
 from polaris_sqlite.mounts import is_remote
 
@@ -64,6 +64,8 @@ class DatabaseFile:
         if path.exists():
             if not path.is_file():
                 raise StoreUnavailableError(f"{self.location} is not a file", location=self.location)
+            if not os.access(path, os.R_OK):
+                raise StoreUnavailableError(f"{self.location} may not be read by this user", location=self.location)
         elif not self.may_be_made:
             raise StoreNotFoundError(f"there is no {self.location}, and none was to be made", location=self.location)
         else:
@@ -84,6 +86,25 @@ class DatabaseFile:
                     f"{self.location} is what SQLite keeps beside {database}: open {database} instead",
                     location=self.location,
                 )
+
+    def check_writable(self) -> None:
+        """Raise `StoreReadOnlyError` if the file is there and may not be written, before SQLite makes anything beside it.
+
+        What SQLite made beside it while it could only be read can only be read too, and would go on to stand in the way.
+        """
+        path = Path(self.path)
+        if self.options.read_only or not path.exists():
+            return
+        if not os.access(path, os.W_OK):
+            raise StoreReadOnlyError(
+                f"{self.location} may only be read: make {path} writable, or open it with mode=ro",
+                location=self.location,
+            )
+        for suffix in _BESIDE:
+            beside = Path(f"{path}{suffix}")
+            if beside.exists() and not os.access(beside, os.W_OK):
+                with suppress(PermissionError):  # then it is somebody else's, and SQLite says what it cannot do
+                    beside.chmod(path.stat().st_mode & 0o777)
 
     def connect(self, *, write: bool) -> sqlite3.Connection:
         """Return a connection, set up; without `write` it can change nothing of the file."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import attrs
 
-from polaris_core import InvalidLocationError
+from polaris_core import InvalidLocationError, StoreFormatError
 from polaris_core.abc import (
     BlockingSession,
     BlockingStorage,
@@ -78,7 +78,10 @@ class SqliteStorage(BlockingStorage):
     def _begin(self, database: sqlite3.Connection) -> Head:
         if not searching.has_fts(database):
             self.capabilities = self.capabilities - {"search"}
-        head = schema.read_head(database)
+        try:
+            head = schema.read_head(database)
+        except StoreFormatError as error:
+            raise StoreFormatError(f"{self._file.location}: {error}", location=self._file.location) from error
         if self._options.read_only:
             return head
         self._file.boot = power.boot()
