@@ -427,7 +427,7 @@ class Database:
         if self._checkpoint_due or index is None or writer is None or index.frames()[1] < CHECKPOINT_PAGES:
             return
         with suppress(StoreClosedError):  # the process exits, and closing copies the log back too
-            writer.post(self._checkpoint)  # after the answer: no commit waits for it
+            writer.post(self._checkpoint)  # after the answer; only a commit that comes while it runs waits for it
             self._checkpoint_due = True
 
     def _checkpoint(self, database: sqlite3.Connection) -> None:
