@@ -17,7 +17,7 @@ from polaris_core.planning import load, plan
 from polaris_core.records import Session
 from polaris_core.storage import StorageService
 
-__all__ = ["Transaction", "retried", "transact"]
+__all__ = ["Transaction", "finish", "retried", "transact"]
 
 T = TypeVar("T")
 
@@ -99,6 +99,12 @@ class Transaction(Verbs):
         self._done = True
 
 
+async def finish(transaction: Transaction) -> None:
+    """Commit at the end of a block, unless the block has committed or abandoned the transaction itself."""
+    if not transaction._done:  # noqa: SLF001 - this module's own class
+        await transaction.commit()
+
+
 async def transact(
     begin: Callable[[], Transaction], function: Callable[[Transaction], Awaitable[T]], attempts: int
 ) -> T:
@@ -108,7 +114,7 @@ async def transact(
         transaction = begin()
         try:
             answer = await function(transaction)
-            await transaction.commit()
+            await finish(transaction)
         finally:
             transaction.abandon()
         return answer

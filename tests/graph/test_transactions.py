@@ -180,6 +180,26 @@ def test_transact_gives_up_after_its_attempts_and_passes_other_errors_on() -> No
     on_graph(scenario)
 
 
+@pytest.mark.parametrize("end", ["commit", "abandon"])
+def test_a_transaction_may_be_ended_before_its_block_is(end: str) -> None:
+    async def scenario(graph: Graph) -> None:
+        async def write(tx: Transaction) -> None:
+            await tx.create_node("new")
+            if end == "commit":
+                await tx.commit()
+            else:
+                tx.abandon()
+
+        async with graph.transaction() as tx:
+            await write(tx)
+        assert ("new" in await graph.names()) == (end == "commit")
+        await graph.delete_node("new", missing_ok=True)
+        await graph.transact(write)
+        assert ("new" in await graph.names()) == (end == "commit")
+
+    on_graph(scenario)
+
+
 def test_an_ended_transaction_refuses_everything() -> None:
     async def scenario(graph: Graph) -> None:
         async with graph.transaction() as tx:
