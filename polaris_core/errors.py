@@ -150,9 +150,13 @@ class PolarisError(Exception):
         return _rebuild, (type(self), dict(self.__dict__))
 
     def fresh(self) -> Self:
-        """Return an equal error without traceback, cause or context: each caller of a shared operation raises its own."""
+        """Return an equal error of the same cause, without traceback or context.
+
+        Each caller of a shared operation raises its own, and what the caller was handling meanwhile becomes its context.
+        """
         error = _rebuild(type(self), dict(self.__dict__))
         error.__cause__ = self.__cause__
+        error.__suppress_context__ = self.__suppress_context__  # which the line before has set, whatever the cause
         return error  # type: ignore[return-value]
 
 

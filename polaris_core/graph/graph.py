@@ -21,7 +21,7 @@ from polaris_core.errors import (
     PolarisError,
 )
 from polaris_core.graph.committed import Committed, place_or_none
-from polaris_core.graph.transaction import Transaction, retried, transact
+from polaris_core.graph.transaction import Transaction, finish, retried, transact
 from polaris_core.graph.undo import Undoing
 from polaris_core.graph.view import Moment, View, moment_of, view_of_now
 from polaris_core.graph.writing import Verbs
@@ -142,7 +142,7 @@ class Graph(Committed, Verbs):
         transaction = self._begin(author, validate=validate)
         try:
             yield transaction
-            await transaction.commit()
+            await finish(transaction)
         finally:
             transaction.abandon()
 

@@ -17,7 +17,7 @@ from polaris_core.planning import load, plan
 from polaris_core.records import Session
 from polaris_core.storage import StorageService
 
-__all__ = ["Transaction", "retried", "transact"]
+__all__ = ["Transaction", "finish", "retried", "transact"]
 
 T = TypeVar("T")
 
@@ -63,18 +63,21 @@ class Transaction(Verbs):
 
     async def _write(self, mutation: Mutation) -> Result:
         self._check()
-        batches = (Batch((*self._mutations, mutation), author=self._author),)
+        foreseen = await self._foresee(Batch((*self._mutations, mutation), author=self._author))
+        self._mutations.append(mutation)
+        return foreseen.results[-1]
+
+    async def _foresee(self, batch: Batch) -> Commit:
+        """Return what a batch would do, or raise what would refuse it; nothing is written."""
         now, limits = self._service.options.now(), self.limits
 
-        async def program(session: Session) -> Result:
-            (outcome,) = plan(batches, await load(session, batches, limits), now, limits).outcomes
+        async def program(session: Session) -> Commit:
+            (outcome,) = plan((batch,), await load(session, (batch,), limits), now, limits).outcomes
             if isinstance(outcome, PolarisError):
                 raise outcome
-            return outcome.results[-1]
+            return outcome
 
-        result = await self._service.read(program)
-        self._mutations.append(mutation)
-        return result
+        return await self._service.read(program)
 
     def add(self, *mutations: Mutation) -> None:
         """Write mutations without looking at what they will do; what refuses them is raised by the commit."""
@@ -89,14 +92,22 @@ class Transaction(Verbs):
         """Commit what was written, if what was read still holds; raises `ConflictError` where it does not."""
         self._check()
         self._done = True
-        self.result = await self._service.commit(
-            Batch(tuple(self._mutations), tuple(self._expect), author=self._author)
-        )
+        batch = Batch(tuple(self._mutations), tuple(self._expect), author=self._author)
+        if self._mutations:
+            self.result = await self._service.commit(batch)
+        else:  # what only reads is checked by reading: beside the writers, and on a store opened for reading
+            self.result = await self._foresee(batch)
         return self.result
 
     def abandon(self) -> None:
         """End the transaction without writing anything."""
         self._done = True
+
+
+async def finish(transaction: Transaction) -> None:
+    """Commit at the end of a block, unless the block has committed or abandoned the transaction itself."""
+    if not transaction._done:  # noqa: SLF001 - this module's own class
+        await transaction.commit()
 
 
 async def transact(
@@ -108,7 +119,7 @@ async def transact(
         transaction = begin()
         try:
             answer = await function(transaction)
-            await transaction.commit()
+            await finish(transaction)
         finally:
             transaction.abandon()
         return answer

@@ -1,6 +1,6 @@
 """What the broken backends are broken from keeps every law, so a law that fails there fails for what was broken."""
 
-from broken.healthy import Desk, Notebook, Slate
+from broken.healthy import Cable, Desk, Notebook, Slate
 
 from polaris_core.testing import StorageConformance
 
@@ -14,6 +14,12 @@ class TestSlate(StorageConformance):
 class TestDesk(StorageConformance):
     opener = f"{Desk.__module__}:Desk"
     capabilities = Desk.capabilities
+    persistent = False
+    shared = False
+
+
+class TestCable(StorageConformance):
+    opener = f"{Cable.__module__}:Cable"
     persistent = False
     shared = False
 

@@ -107,6 +107,11 @@ def test_a_fresh_error_has_no_traceback_of_another_caller_but_the_same_cause():
     assert attrs.asdict(fresh) == attrs.asdict(shared)
 
 
+def test_a_fresh_error_hides_what_its_caller_was_handling_only_where_the_shared_one_does():
+    assert not ConflictError("changed", key="a").fresh().__suppress_context__
+    assert raised(ConflictError("changed", key="a"), OSError("the disk")).fresh().__suppress_context__
+
+
 def test_a_note_on_a_fresh_error_is_its_own():
     shared = ConflictError("changed", key="a")
     shared.add_note("of all")

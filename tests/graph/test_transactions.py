@@ -12,6 +12,7 @@ from polaris_core import (
     NodeExistsError,
     NodeNotFoundError,
     StorageError,
+    StoreReadOnlyError,
     Transaction,
     open_graph,
 )
@@ -176,6 +177,46 @@ def test_transact_gives_up_after_its_attempts_and_passes_other_errors_on() -> No
 
         with pytest.raises(NodeNotFoundError):
             await graph.transact(wrong)
+
+    on_graph(scenario)
+
+
+def test_a_transaction_that_only_reads_is_checked_and_takes_no_commit(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scenario(graph: Graph) -> None:
+        async with graph.transaction() as kept, graph.transaction() as refused:
+            await kept.get_node("a")
+            await refused.get_node("b")
+            await graph.patch_node("b", set={"n": 1})
+
+            async def commit(program: object) -> None:
+                raise StoreReadOnlyError("opened for reading")
+
+            monkeypatch.setattr(graph.service.storage, "commit", commit)
+            with pytest.raises(ConflictError, match="b is at revision"):
+                await refused.commit()
+        assert kept.result is not None
+        assert kept.result.results == ()
+        assert kept.result.last == (await graph.cursor()).seq
+
+    on_graph(scenario)
+
+
+@pytest.mark.parametrize("end", ["commit", "abandon"])
+def test_a_transaction_may_be_ended_before_its_block_is(end: str) -> None:
+    async def scenario(graph: Graph) -> None:
+        async def write(tx: Transaction) -> None:
+            await tx.create_node("new")
+            if end == "commit":
+                await tx.commit()
+            else:
+                tx.abandon()
+
+        async with graph.transaction() as tx:
+            await write(tx)
+        assert ("new" in await graph.names()) == (end == "commit")
+        await graph.delete_node("new", missing_ok=True)
+        await graph.transact(write)
+        assert ("new" in await graph.names()) == (end == "commit")
 
     on_graph(scenario)
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 
-import pytest
-
 from polaris_core.abc.capabilities import Backup
 from polaris_core.abc.storage import Storage
 from polaris_core.errors import HistoryReplacedError, StorageError, StoreReadOnlyError, StoreUnavailableError
@@ -16,6 +14,7 @@ from polaris_core.testing.laws.callers import whole
 from polaris_core.testing.laws.commits import rich
 from polaris_core.testing.laws.subject import Place, Subject, put, refused
 from polaris_core.testing.programs import Everything, everything, writing
+from polaris_core.testing.skipping import not_applicable
 
 __all__ = ["BackupLaws"]
 
@@ -35,7 +34,7 @@ class BackupLaws(Subject):
 
     def _needs_backups(self) -> None:
         if "backup" not in self.capabilities:
-            pytest.skip("'backup' is not among the capabilities")
+            not_applicable("'backup' is not among the capabilities")
 
     def test_a_backup_is_a_store_that_holds_one_committed_state(self) -> None:
         self._needs_backups()

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
-
 from polaris_core.abc.capabilities import Backup, Indexes, Load, QuerySession, SearchSession, Verify
 from polaris_core.abc.storage import Storage
 from polaris_core.records import Session
 from polaris_core.testing.laws.commits import rich
 from polaris_core.testing.laws.subject import Subject
 from polaris_core.testing.programs import everything, writing
+from polaris_core.testing.skipping import not_applicable
 
 __all__ = ["ClaimLaws"]
 
@@ -28,7 +27,7 @@ class ClaimLaws(Subject):
 
     def _needs(self, capability: str) -> None:
         if capability not in self.capabilities:
-            pytest.skip(f"{capability!r} is not among the capabilities")
+            not_applicable(f"{capability!r} is not among the capabilities")
 
     def test_the_capabilities_are_those_that_are_claimed(self) -> None:
         async def law(storage: Storage) -> None:

@@ -19,6 +19,7 @@ from polaris_core.mutations import Batch, Mutation
 from polaris_core.records import CommitPlan
 from polaris_core.testing.companion import Companion, companion, open_place
 from polaris_core.testing.programs import writing
+from polaris_core.testing.skipping import not_applicable
 
 __all__ = ["Place", "Subject", "ask", "put", "refused"]
 
@@ -73,7 +74,7 @@ class Subject:
     opening it again raises `StoreBusyError`. `opener` is `module:function`, a function of the folder and the options
     that returns the storage; it is for backends that have no `url`, and another process can import it, which `open` cannot be.
     `file` is where in its folder a store is, for backends that make backups and have no `url`.
-    `examples` is how many random series of writes are tried.
+    `examples` is how many random series of writes are tried, 20 or more.
     """
 
     url: ClassVar[str | None] = None
@@ -129,18 +130,18 @@ class Subject:
     def needs_persistence(self) -> None:
         """Skip a law about what is there when a store is opened again."""
         if not self.persistent:
-            pytest.skip("persistent = False: what was stored ends with the storage that stored it")
+            not_applicable("persistent = False: what was stored ends with the storage that stored it")
 
     def needs_sharing(self) -> None:
         """Skip a law about several storages of one store."""
         self.needs_persistence()
         if not self.shared:
-            pytest.skip("shared = False: a store is open once at a time")
+            not_applicable("shared = False: a store is open once at a time")
 
     def needs_companions(self) -> None:
         """Skip a law that needs a process of its own to open the store."""
         if self.url is None and self.opener is None:
-            pytest.skip("another process cannot open the store: give the class a `url` or an `opener`")
+            not_applicable("another process cannot open the store: give the class a `url` or an `opener`")
 
 
 async def put(storage: Storage, *mutations: Mutation, now: int = 0, **of_batch: Any) -> CommitPlan:

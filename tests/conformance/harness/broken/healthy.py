@@ -1,4 +1,4 @@
-"""Three small backends that keep every law, for others to be broken from, and the list of those that are.
+"""Small backends that keep every law, for others to be broken from, and the list of those that are.
 
 A backend is made of a folder and options, so its class is an `opener`.
 """
@@ -12,12 +12,13 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, TypeVar
 
 import attrs
 
-from polaris_core import StoreFormatError, StoreNotFoundError, StoreReadOnlyError, StoreUnavailableError
+from polaris_core import ProgramError, StoreFormatError, StoreNotFoundError, StoreReadOnlyError, StoreUnavailableError
 from polaris_core.abc import (
     BlockingSession,
     BlockingStorage,
@@ -28,9 +29,11 @@ from polaris_core.abc import (
     Head,
     Image,
     Index,
+    Program,
     Progress,
     Query,
     Selected,
+    Storage,
     StorageOptions,
     VerifyReport,
     interpret,
@@ -159,6 +162,65 @@ class Desk(Slate):
 
     async def run(self, function: Callable[[], T], *, write: bool) -> T:
         return await asyncio.shield(asyncio.get_running_loop().run_in_executor(self.thread, function))
+
+
+class Line:
+    """A session at the other end of a network: every answer takes a turn of the loop."""
+
+    def __init__(self, image: Image) -> None:
+        self.image = image
+
+    async def ask(self, method: str, *arguments: Any) -> Any:
+        """Return what the records answer."""
+        await asyncio.sleep(0)
+        return getattr(self.image, method)(*arguments)
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in BlockingSession.__dict__:
+            raise AttributeError(name)
+        return partial(self.ask, name)
+
+
+class Cable(Storage):
+    """A store that awaits its programs, as one over a network does."""
+
+    persistent: ClassVar[bool] = False
+    shared: ClassVar[bool] = False
+
+    def __init__(self, folder: Path, options: StorageOptions) -> None:
+        self.options = options
+        self.commits = 0
+
+    async def open(self) -> Head:
+        if self.options.read_only or not self.options.create:
+            raise StoreNotFoundError("nobody is at the other end")
+        self.turn = asyncio.Lock()
+        self.image = Image(self.options.new_head())
+        return self.image.head()
+
+    async def close(self) -> None:
+        return
+
+    async def read(self, program: Program[T]) -> T:
+        async with self.turn:
+            return await program(Line(self.image))
+
+    async def commit(self, program: Program[CommitPlan]) -> CommitPlan:
+        return await asyncio.shield(self.store(program))
+
+    async def store(self, program: Program[CommitPlan]) -> CommitPlan:
+        """Run a program and store its plan, whatever becomes of the caller."""
+        async with self.turn:
+            plan = await program(Line(self.image))
+            if plan.expected != self.image.head():
+                raise ProgramError("the plan was made from another state")
+            if plan.writes:
+                self.image.store(plan)
+                self.commits += 1
+            return plan
+
+    def stamp(self) -> int | None:
+        return self.commits
 
 
 class Restored(NamedTuple):
