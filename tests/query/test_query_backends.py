@@ -16,7 +16,7 @@ from polaris_core.abc import Index, Query, Selected, Session, interpret, interpr
 from polaris_core.model import Patch
 from polaris_core.mutations import CreateEdge, CreateNode, DeleteNode, PatchNode
 from polaris_core.query import Kind
-from polaris_core.testing.queries import NAMES, TEXTS, TIMES, TYPES, attributes, filters, orders
+from polaris_core.testing.queries import NAMES, NUMBERS, TEXTS, TIMES, TYPES, attributes, filters, orders
 
 
 @attrs.frozen
@@ -142,9 +142,12 @@ PROBES = [
     Query(kind="node", filter={"a": []}),
     Query(kind="node", filter={"a": {"$in": [[1], "a"]}}),
     Query(kind="node", filter={"a": {"$exists": True}}),
+    Query(kind="node", filter={"a": {"$in": [*NUMBERS, True, "a"]}}),
+    Query(kind="node", filter={"a": {"$nin": [*NUMBERS, None, [1]]}}),
+    Query(kind="node", filter={"a": {"$in": [2, 3, 5, 7, 2.0**63, -(2**63), 0.25]}}),
     Query(kind="node", filter={"a": {"$gt": 0.1}}, order="a"),
 ]
-VALUES = [LONG, LONG + "y", LONG + "z", "x" * 255, 1, [], 0.1, [1], {}, None, True, "a"]
+VALUES = [LONG, LONG + "y", LONG + "z", "x" * 255, 1, [], 0.1, [1], {}, None, True, "a", 2.0, -(2**63), 2**63 - 1, 0.25]
 EXAMPLE = Data(
     named([("t", {"a": value, "x": place}, []) for place, value in enumerate(VALUES)]),
     edges=[],
