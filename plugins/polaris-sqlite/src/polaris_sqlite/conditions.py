@@ -38,6 +38,8 @@ _BY = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
 _SLACK = 1e-14
 _LEAST = 1e-322
 _FEW_NUMBERS = 4
+# SQLite's parser has a stack of a hundred; a level takes three places of it, and a condition and its statement up to fifty.
+DEEPEST = 12
 _INT64 = 2**63
 
 
@@ -68,15 +70,20 @@ class _Place(NamedTuple):
 TRUE, FALSE = Condition("1"), Condition("0")
 
 
-def condition(filter: Filter, parameters: Parameters, *, more: bool = True) -> Condition:
-    """Return the condition of a filter; one that is not exact admits `more` rows than the filter, or else fewer."""
+def condition(filter: Filter, parameters: Parameters, *, more: bool = True, depth: int = 0) -> Condition:
+    """Return the condition of a filter; one that is not exact admits `more` rows than the filter, or else fewer.
+
+    What is nested deeper than SQLite's parser goes is left to the interpreter.
+    """
+    if depth > DEEPEST:
+        return _vague(more)
     match filter:
         case And(filters):
-            return _joined(" AND ", [condition(one, parameters, more=more) for one in filters], TRUE)
+            return _joined(" AND ", [condition(one, parameters, more=more, depth=depth + 1) for one in filters], TRUE)
         case Or(filters):
-            return _joined(" OR ", [condition(one, parameters, more=more) for one in filters], FALSE)
+            return _joined(" OR ", [condition(one, parameters, more=more, depth=depth + 1) for one in filters], FALSE)
         case Not(negated):
-            inner = condition(negated, parameters, more=not more)
+            inner = condition(negated, parameters, more=not more, depth=depth + 1)
             return Condition(f"NOT ({inner.sql})", inner.exact)
         case Mentions(_):
             return _vague(more)
@@ -90,12 +97,13 @@ def _vague(more: bool) -> Condition:
 
 
 def _joined(operator: str, conditions: Sequence[Condition], none: Condition) -> Condition:
-    """Join conditions as a balanced tree: SQLite's expressions may be a thousand levels deep."""
+    """Join conditions without more brackets than they need, for the sake of SQLite's parser.
+
+    Each adds a level to the expression, of which there may be a thousand: more than a filter has conditions.
+    """
     if len(conditions) < 2:
         return conditions[0] if conditions else none
-    half = len(conditions) // 2
-    left, right = _joined(operator, conditions[:half], none), _joined(operator, conditions[half:], none)
-    return Condition(f"({left.sql}{operator}{right.sql})", left.exact and right.exact)
+    return Condition(f"({operator.join(one.sql for one in conditions)})", all(one.exact for one in conditions))
 
 
 _OWN = {
