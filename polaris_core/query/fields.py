@@ -89,8 +89,16 @@ def field_of(path: object) -> Field:
     if isinstance(path, str):
         return _read(path)
     if isinstance(path, tuple):
-        return Field("attributes", path_of(path))
+        return _leading_in(path_of(path))
     raise InvalidValueError(f"a path is a text or a tuple of keys, not {type(path).__name__}")
+
+
+def _leading_in(keys: tuple[str, ...]) -> Field:
+    """Return the field at keys of the attributes, if its text is a path, too."""
+    field = Field("attributes", keys)
+    if sum(map(len, keys)) > MAX_PATH or len(str(field)) > MAX_PATH:
+        raise InvalidValueError(f"a path has at most {MAX_PATH} characters")
+    return field
 
 
 @lru_cache(1_024)
@@ -121,7 +129,7 @@ def parse_path(text: str) -> tuple[str, ...]:
     while True:
         key, at = _key(text, at)
         keys.append(cast("str", freeze(key)))
-        if len(keys) > MAX_DEPTH:
+        if len(keys) > MAX_DEPTH + (keys[0] == "attributes"):
             raise InvalidValueError(f"a path has at most {MAX_DEPTH} keys")
         if at == len(text):
             return tuple(keys)

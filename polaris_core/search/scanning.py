@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import NamedTuple
+from unicodedata import normalize
 
 from polaris_core.codec import loads
 from polaris_core.model import Path
@@ -102,10 +103,10 @@ def found_in(record: NodeRecord, phrases: Sequence[Phrase], paths: Sequence[Path
 
 
 class _Searched:
-    """A text that is searched for phrases; one in ASCII, as most are, without taking it apart."""
+    """A text in NFC that is searched for phrases; one in ASCII, as most are, without taking it apart."""
 
     def __init__(self, text: str) -> None:
-        self.text = text
+        self.text = normalize("NFC", text)
         self._lower = text.lower() if text.isascii() else None
 
     @cached_property

@@ -1,7 +1,8 @@
 """Words as a search sees them: runs of letters and digits, without regard to case and diacritics.
 
 Case goes by Unicode's full folding, and diacritics are the marks of its block Combining Diacritical Marks, whether they stand
-alone or in a letter: `é` is `e`, but the voiced `が` stays another letter than `か`.
+alone or in a letter: `é` is `e`, but the voiced `が` stays another letter than `か`. A text is seen in NFC, as names are stored, so
+`か` with a voicing mark of its own is `が`.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ _MARKS = dict.fromkeys(range(0x300, 0x370))
 
 
 class Word(NamedTuple):
-    """A word, folded, and where it stands in its text."""
+    """A word, folded, and where it stands in its text in NFC."""
 
     text: str
     start: int
@@ -26,7 +27,7 @@ class Word(NamedTuple):
 
 def words_of(text: str) -> list[Word]:
     """Return the words of a text, in order."""
-    return [Word(_folded(match[0]), match.start(), match.end()) for match in _WORD.finditer(text)]
+    return [Word(_folded(match[0]), match.start(), match.end()) for match in _WORD.finditer(normalize("NFC", text))]
 
 
 def folded_text(text: str) -> str:

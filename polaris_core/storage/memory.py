@@ -38,6 +38,9 @@ class MemoryStorage(BlockingStorage):
             raise StoreNotFoundError("memory: is always a new store, so there is nothing to read", location="memory:")
         self._image = _Records(options.new_head())
 
+    def __repr__(self) -> str:
+        return "<MemoryStorage memory:>"
+
     async def open(self) -> Head:
         """Return the head of a new store."""
         return self._image.head()

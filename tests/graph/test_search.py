@@ -99,6 +99,12 @@ def test_words_phrases_and_beginnings_are_found_wherever_all_of_them_stand(
         ("a", "a\ue000b", "\ue000"),
         ("e\u0301t\u00e9", "\u00c9TE\u0301", "et"),
         ("१२", "१२ दिन", "१३"),
+        ("\u304c", "\u304b\u3099\u304f \u304b\u3099", "\u304b"),
+        ("\u304b\u3099", "\u304c", "\u304b"),
+        ("a\u09dcb", "a\u09a1\u09bcb", "a\u09a1b"),
+        ("a\u09a1\u09bcb", "a\u09dcb", "a\u09a1b"),
+        ("\ufb49\u05dc", "\u05e9\u05bc\u05dc", "\u05e9"),
+        ("\u0622", "\u0627\u0653", "\u0627"),
     ],
 )
 def test_words_of_every_script_are_found_whatever_their_case_and_marks(
@@ -107,6 +113,16 @@ def test_words_of_every_script_are_found_whatever_their_case_and_marks(
     async def scenario(graph: Graph) -> None:
         await graph.load([Node("one", observations=[seen]), Node("two", observations=[others])])
         assert await found(graph, text) == ["one"]
+
+    on_graph(backend, tmp_path, scenario)
+
+
+@each_backend
+def test_a_node_is_found_by_its_name_as_it_was_typed(backend: str, tmp_path: Path) -> None:
+    async def scenario(graph: Graph) -> None:
+        for name in ("\ufb49\u05dc", "a\u09dcb", "\u304b\u3099", "\u212b"):
+            made = await graph.create_node(name)
+            assert await found(graph, name) == [made.name]
 
     on_graph(backend, tmp_path, scenario)
 

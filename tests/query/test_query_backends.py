@@ -16,7 +16,7 @@ from polaris_core.abc import Index, Query, Selected, Session, interpret, interpr
 from polaris_core.model import Patch
 from polaris_core.mutations import CreateEdge, CreateNode, DeleteNode, PatchNode
 from polaris_core.query import Kind
-from polaris_core.testing.queries import NAMES, TEXTS, TIMES, TYPES, attributes, filters, orders
+from polaris_core.testing.queries import NAMES, NUMBERS, TEXTS, TIMES, TYPES, attributes, filters, orders
 
 
 @attrs.frozen
@@ -122,8 +122,24 @@ async def compare(graph: Graph, query: Query) -> list[Any]:
     return [record[:4] for record in ours]
 
 
+def nested(levels: int, width: int, *combining: str) -> dict[str, Any]:
+    """A filter as deep as it may be, of as many conditions: SQL has bounds of its own."""
+    form: dict[str, Any] = {"a": {"$in": [1, 0.1, "a", None, [1], True]}}
+    for level in range(levels):
+        operator = combining[level % len(combining)]
+        others = [{"x": {"$ne": number}} if operator == "$and" else {"x": -number} for number in range(1, width)]
+        form = {"$not": form} if operator == "$not" else {operator: [*others, form]}
+    return form
+
+
 LONG = "x" * 256
 PROBES = [
+    Query(kind="node", filter=nested(31, 5, "$or", "$and")),
+    Query(kind="node", filter=nested(31, 5, "$not", "$or"), order="x", limit=3),
+    Query(kind="node", filter=nested(31, 5, "$not", "$and", "$or"), order="a", limit=3),
+    Query(kind="node", filter=nested(31, 1, "$not")),
+    Query(kind="node", filter=nested(1, 120, "$and")),
+    Query(kind="node", filter=nested(2, 60, "$or", "$and")),
     Query(kind="node", filter={"a": {"$gte": LONG}}, order="a", limit=2),
     Query(kind="node", filter={"a": {"$gt": LONG}}),
     Query(kind="node", filter={"a": {"$gt": LONG}}, order="a"),
@@ -142,9 +158,12 @@ PROBES = [
     Query(kind="node", filter={"a": []}),
     Query(kind="node", filter={"a": {"$in": [[1], "a"]}}),
     Query(kind="node", filter={"a": {"$exists": True}}),
+    Query(kind="node", filter={"a": {"$in": [*NUMBERS, True, "a"]}}),
+    Query(kind="node", filter={"a": {"$nin": [*NUMBERS, None, [1]]}}),
+    Query(kind="node", filter={"a": {"$in": [2, 3, 5, 7, 2.0**63, -(2**63), 0.25]}}),
     Query(kind="node", filter={"a": {"$gt": 0.1}}, order="a"),
 ]
-VALUES = [LONG, LONG + "y", LONG + "z", "x" * 255, 1, [], 0.1, [1], {}, None, True, "a"]
+VALUES = [LONG, LONG + "y", LONG + "z", "x" * 255, 1, [], 0.1, [1], {}, None, True, "a", 2.0, -(2**63), 2**63 - 1, 0.25]
 EXAMPLE = Data(
     named([("t", {"a": value, "x": place}, []) for place, value in enumerate(VALUES)]),
     edges=[],

@@ -45,12 +45,17 @@ def test_a_path_is_the_way_to_a_place_in_a_record(text: str, field: Field) -> No
     [
         "", ".", "a.", ".a", "a..b", "$gt", "a.$b", '"a', '"a"b', '"a".', 'a"b', '"\\q"', "name.x", "provenance",
         "provenance.x", "provenance.author.x", "x" * 4001, ".".join("a" * 65), '"\ud800"', "\x00", '"\\u0000"',
-        '"\\ud800"', None, 3, b"a", ["a"], (), (1,), ("a",) * 65,
+        '"\\ud800"', None, 3, b"a", ["a"], (), (1,), ("a",) * 65, ".".join(["attributes"] * 66), ("x" * 4001,), ('"' * 2000,),
     ],
 )  # fmt: skip
 def test_what_is_no_path_is_refused(wrong: object) -> None:
     with pytest.raises(InvalidValueError):
         field_of(wrong)
+
+
+@pytest.mark.parametrize("keys", [("name",) * 64, ("attributes",) * 64, ("x" * 4000,), ('"' * 1999,), ("",) * 64])
+def test_the_longest_paths_have_a_text_too(keys: tuple[str, ...]) -> None:
+    assert field_of(str(field_of(keys))) == Field("attributes", keys)
 
 
 @given(st.lists(KEYS, min_size=1, max_size=5).map(tuple))

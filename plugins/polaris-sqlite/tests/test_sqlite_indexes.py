@@ -8,6 +8,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from polaris_sqlite.conditions import Parameters, condition
 from polaris_sqlite.selecting import _Selection
 from polaris_sqlite.session import SqliteSession
 
@@ -23,6 +24,7 @@ from polaris_core import (
     StoreReadOnlyError,
     UnsupportedError,
     open_graph_blocking,
+    parse_filter,
 )
 from polaris_core.abc import Order, Position, Query
 
@@ -322,3 +324,13 @@ def test_a_statement_holds_nothing_of_what_a_caller_sent(path: Path, graph: Bloc
     database.close()
     assert len(statements) > len(queries)
     assert not any("zz" in statement for statement in statements)
+
+
+@pytest.mark.parametrize("operator", ["$in", "$nin"])
+@pytest.mark.parametrize("value", [7, 7.5, None, [7]], ids=str)
+def test_a_thousand_values_to_be_among_take_a_few_parameters(operator: str, value: Any) -> None:
+    """SQLite finds a parameter's name by going through all that stand before it."""
+    parameters = Parameters()
+    written = condition(parse_filter({"v": {operator: [value] * 1000}}), parameters)
+    assert len(parameters) < 10
+    assert len(written.sql) < 1000

@@ -37,6 +37,10 @@ _BY = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
 # SQLite reads the decimal digits of a stored number to within a few units in the last place, Python exactly.
 _SLACK = 1e-14
 _LEAST = 1e-322
+_FEW_NUMBERS = 4
+# SQLite's parser has a stack of a hundred; a level takes three places of it, and a condition and its statement up to fifty.
+DEEPEST = 12
+_INT64 = 2**63
 
 
 class Parameters(dict[str, Any]):
@@ -66,15 +70,20 @@ class _Place(NamedTuple):
 TRUE, FALSE = Condition("1"), Condition("0")
 
 
-def condition(filter: Filter, parameters: Parameters, *, more: bool = True) -> Condition:
-    """Return the condition of a filter; one that is not exact admits `more` rows than the filter, or else fewer."""
+def condition(filter: Filter, parameters: Parameters, *, more: bool = True, depth: int = 0) -> Condition:
+    """Return the condition of a filter; one that is not exact admits `more` rows than the filter, or else fewer.
+
+    What is nested deeper than SQLite's parser goes is left to the interpreter.
+    """
+    if depth > DEEPEST:
+        return _vague(more)
     match filter:
         case And(filters):
-            return _joined(" AND ", [condition(one, parameters, more=more) for one in filters], TRUE)
+            return _joined(" AND ", [condition(one, parameters, more=more, depth=depth + 1) for one in filters], TRUE)
         case Or(filters):
-            return _joined(" OR ", [condition(one, parameters, more=more) for one in filters], FALSE)
+            return _joined(" OR ", [condition(one, parameters, more=more, depth=depth + 1) for one in filters], FALSE)
         case Not(negated):
-            inner = condition(negated, parameters, more=not more)
+            inner = condition(negated, parameters, more=not more, depth=depth + 1)
             return Condition(f"NOT ({inner.sql})", inner.exact)
         case Mentions(_):
             return _vague(more)
@@ -88,12 +97,13 @@ def _vague(more: bool) -> Condition:
 
 
 def _joined(operator: str, conditions: Sequence[Condition], none: Condition) -> Condition:
-    """Join conditions as a balanced tree: SQLite's expressions may be a thousand levels deep."""
+    """Join conditions without more brackets than they need, for the sake of SQLite's parser.
+
+    Each adds a level to the expression, of which there may be a thousand: more than a filter has conditions.
+    """
     if len(conditions) < 2:
         return conditions[0] if conditions else none
-    half = len(conditions) // 2
-    left, right = _joined(operator, conditions[:half], none), _joined(operator, conditions[half:], none)
-    return Condition(f"({left.sql}{operator}{right.sql})", left.exact and right.exact)
+    return Condition(f"({operator.join(one.sql for one in conditions)})", all(one.exact for one in conditions))
 
 
 _OWN = {
@@ -183,14 +193,31 @@ class _Writer:
 
     def _among(self, values: Sequence[Any]) -> Condition:
         texts = [value for value in values if isinstance(value, str)]
-        others = [value for value in values if not isinstance(value, str)]
-        found = [self._like(value, self._type, self._value) for value in others]
+        numbers = [value for value in values if isinstance(value, (int, float)) and not isinstance(value, bool)]
+        others = [value for value in values if not isinstance(value, (str, int, float)) or isinstance(value, bool)]
+        if len(numbers) <= _FEW_NUMBERS:
+            others += numbers
+        found = list(dict.fromkeys(self._like(value, self._type, self._value) for value in others))
+        if len(numbers) > _FEW_NUMBERS:
+            found.append(self._among_numbers(numbers))
         if texts:
             if self._field.is_time:
                 texts = [text.removesuffix("Z") for text in texts]
             listed = self._add(orjson.dumps(texts).decode())
             found.append(self._text(f"{self._value} IN (SELECT value FROM json_each({listed}))"))  # noqa: S608 - a placeholder
         return _joined(" OR ", found, FALSE)
+
+    def _among_numbers(self, numbers: Sequence[float]) -> Condition:
+        """Return that the value is one of many numbers, with few parameters: SQLite takes time by the square of how many."""
+        whole = [int(value) for value in numbers if -_INT64 <= value < _INT64 and value == int(value)]
+        listed = self._add(orjson.dumps(whole).decode())
+        among = f"{self._type} = 'integer' AND {self._value} IN (SELECT value FROM json_each({listed}))"  # noqa: S608 - a placeholder
+        if not self._more:
+            return Condition(f"({among})", exact=False)
+        least, most = self._add(_below(min(numbers))), self._add(_above(max(numbers)))
+        return Condition(
+            f"({among} OR {self._type} = 'real' AND {self._value} BETWEEN {least} AND {most})", exact=False
+        )
 
     def _compared(self, by: str, value: float | str) -> Condition:
         if isinstance(value, str):

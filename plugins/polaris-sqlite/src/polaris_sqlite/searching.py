@@ -33,7 +33,8 @@ PIECE = 5_000
 
 _FEW = 1_000
 _RANK = f"bm25({', '.join(str(weight) for weight in WEIGHTS)})"
-_WORDS = "CREATE VIRTUAL TABLE search USING fts5(name, observations, attributes, tokenize = ascii)"
+# An index made by another statement is made anew: one of `tokenize = ascii` has the words of texts that were not in NFC.
+_WORDS = "CREATE VIRTUAL TABLE search USING fts5(name, observations, attributes, tokenize = 'ascii')"
 _TABLES = (
     "DROP TABLE IF EXISTS search",
     "DROP TABLE IF EXISTS search_state",
