@@ -1,4 +1,4 @@
-"""The reference of the kit names every parameter and every law."""
+"""The reference of the kits names every parameter and every law."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import inspect
 import re
 from pathlib import Path
 
-from polaris_core.testing import StorageConformance
+from polaris_core.testing import CacheConformance, StorageConformance
 from polaris_core.testing.conformance import PARAMETERS
 from polaris_core.testing.laws.subject import Subject
 
@@ -21,13 +21,13 @@ def written(name: str) -> str:
     return "none" if value in (None, frozenset()) else str(value)
 
 
-def laws() -> list[str]:
+def laws(kit: type) -> list[str]:
     """What the page says of the laws: for each class its sentence and its tests."""
     lines = []
-    for kit in inspect.getmro(StorageConformance):
-        own = [name for name in vars(kit) if name.startswith("test_")]
+    for group in inspect.getmro(kit):
+        own = [name for name in vars(group) if name.startswith("test_")]
         if own:
-            lines += [f"### {kit.__name__}", "", *(inspect.getdoc(kit) or "").splitlines()[:1], ""]
+            lines += [f"### {group.__name__}", "", *(inspect.getdoc(group) or "").splitlines()[:1], ""]
             lines += [f"- `{name}`" for name in own]
             lines += [""]
     return lines
@@ -38,4 +38,6 @@ def test_docs_conformance_names_every_parameter_with_its_default() -> None:
 
 
 def test_docs_conformance_names_every_law() -> None:
-    assert PAGE.partition("## Laws\n\n")[2].splitlines() == laws()[:-1]
+    storages, _, caches = PAGE.partition("## Laws of storages\n\n")[2].partition("\n## Laws of caches\n\n")
+    assert storages.splitlines() == laws(StorageConformance)[:-1]
+    assert caches.splitlines() == laws(CacheConformance)[:-1]

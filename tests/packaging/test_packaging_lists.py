@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-HARNESSES = ["tests/conformance/harness", "tests/reliability/harness"]
+HARNESSES = ["tests/cache/harness", "tests/conformance/harness", "tests/reliability/harness"]
 """Where packages stand that tests import: what several tests share, and what other processes import."""
 
 
