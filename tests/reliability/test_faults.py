@@ -143,7 +143,8 @@ def test_no_failing_call_costs_an_acknowledged_write(
 @pytest.mark.parametrize("weakness", WEAK)
 def test_it_catches_a_store_that(weakness: str, laboratory: Laboratory) -> None:
     scene = prepare(laboratory, WEAKNESSES[weakness].backend, "a whole life")
+    scene.rehearse(laboratory, weakness=weakness)
     error, kind = WEAK[weakness]
     faults = (Fault(action=Action.FAIL, at=at, kinds=frozenset({kind}), error=error) for at in range(3, 100, 4))
-    with pytest.raises(FailedTrialError):
+    with pytest.raises(FailedTrialError, match=WEAKNESSES[weakness].shows):
         suffer(laboratory, scene, faults, weakness)

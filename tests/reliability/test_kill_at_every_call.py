@@ -92,5 +92,6 @@ def test_a_process_killed_at_every_call_and_in_every_write_loses_no_acknowledged
 @pytest.mark.parametrize("weakness", WEAK)
 def test_it_catches_a_store_that(weakness: str, laboratory: Laboratory) -> None:
     scene = prepare(laboratory, WEAKNESSES[weakness].backend, "a whole life")
-    with pytest.raises(FailedTrialError):
+    scene.rehearse(laboratory, weakness=weakness)
+    with pytest.raises(FailedTrialError, match=WEAKNESSES[weakness].shows):
         kill(laboratory, scene, kills(laboratory, scene, every=3), weakness)

@@ -21,6 +21,7 @@ from ordeal.disk import Disk, Tree, cuts, put_down
 from ordeal.history import AFTERWARDS, ContradictionError, State, frozen_time, observe, step
 from ordeal.interposer import CHANGING, Action, Fault, noted, read_recording
 from ordeal.laboratory import Account, FailedTrialError, Laboratory, Trial
+from ordeal.weaknesses import WEAKNESSES
 from ordeal.worker import BACKUP, RESTORE
 
 from polaris_core import PolarisError, open_graph
@@ -217,6 +218,9 @@ def test_it_is_whole_or_nothing_at_every_point(
 )
 def test_it_catches_a_store_that(backend: str, kind: str, weakness: str, laboratory: Laboratory) -> None:
     case = prepare(laboratory, backend, kind)
+    unbroken = case.run(laboratory, laboratory.place(case.stage), Fault(), weakness=weakness)
+    assert not unbroken.status
+    assert not unbroken.account.errors + unbroken.account.foreign
     killed = [fault for fault in every_fault(laboratory, case) if fault.action is Action.KILL]
-    with pytest.raises((FailedTrialError, PolarisError)):
+    with pytest.raises((FailedTrialError, PolarisError), match=WEAKNESSES[weakness].shows):
         break_calls(laboratory, case, killed[::2], weakness)
