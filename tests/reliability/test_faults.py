@@ -56,13 +56,11 @@ def every_fault(laboratory: Laboratory, scene: Scene) -> list[Fault]:
     """Return every fault that can befall a scene."""
     found = []
     for (error, kinds), always in product(FAILURES.items(), (False, True)):
-        points = scene.rehearse(laboratory, Fault(kinds=kinds)).account.points
-        found += [
-            Fault(action=Action.FAIL, at=at, kinds=kinds, error=error, always=always) for at in range(1, points + 1)
-        ]
+        points = range(1, scene.points(laboratory, kinds) + 1)
+        found += [Fault(action=Action.FAIL, at=at, kinds=kinds, error=error, always=always) for at in points]
     kinds = frozenset({Kind.WRITE})
-    points = scene.rehearse(laboratory, Fault(kinds=kinds)).account.points
-    return [*found, *(Fault(action=Action.SHORTEN, at=at, kinds=kinds) for at in range(1, points + 1))]
+    points = range(1, scene.points(laboratory, kinds) + 1)
+    return [*found, *(Fault(action=Action.SHORTEN, at=at, kinds=kinds) for at in points)]
 
 
 def remains_after(disk: Disk, events: Sequence[Event]) -> Iterator[tuple[Sequence[Event], Tree]]:

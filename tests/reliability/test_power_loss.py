@@ -142,7 +142,7 @@ def failures(laboratory: Laboratory, scene: Scene, found: Iterable[State], *, lo
     for state in found:
         try:
             check(laboratory, scene, [state], lossy=lossy)
-        except FailedTrialError as error:  # noqa: PERF203 - a disk is a trial
+        except FailedTrialError as error:
             yield str(error)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import attrs
 
 from ordeal.history import STEPS
-from ordeal.interposer import UNBROKEN, Fault
+from ordeal.interposer import UNBROKEN, Fault, Kind
 from ordeal.laboratory import FailedTrialError, Laboratory, Trial
 
 __all__ = ["LONG", "SCENES", "Scene", "prepare"]
@@ -15,6 +15,7 @@ __all__ = ["LONG", "SCENES", "Scene", "prepare"]
 SCENES = ("a whole life", "after a crash")
 LONG = "with a long log"
 _LATE = 10
+_REHEARSALS = 5
 
 
 @attrs.frozen(kw_only=True)
@@ -34,6 +35,14 @@ class Scene:
         if trial.status or trial.account.foreign or trial.account.errors:
             raise FailedTrialError(f"{self} fails unbroken: {trial}\n{laboratory.complaints()}")
         return trial
+
+    def points(self, laboratory: Laboratory, kinds: frozenset[Kind]) -> int:
+        """Return how many calls of some kinds there are to break: the most of several rehearsals.
+
+        A store that makes checkpoints beside its writes makes them a little earlier or later each time.
+        """
+        fault = Fault(kinds=kinds)
+        return max(self.rehearse(laboratory, fault).account.points for _ in range(_REHEARSALS))
 
 
 def prepare(laboratory: Laboratory, backend: str, name: str) -> Scene:
