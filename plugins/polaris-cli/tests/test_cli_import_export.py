@@ -186,6 +186,23 @@ def test_an_interruption_is_told_in_words(run: Any, plugins: Any) -> None:
     assert "Interrupted. The store is as it was." in " ".join(outcome.out.split())
 
 
+def test_an_interruption_while_the_store_is_closed_comes_too_late(
+    run: Any, plugins: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    close = BlockingGraph.close
+
+    def interrupted(graph: BlockingGraph) -> None:
+        close(graph)
+        signal.raise_signal(signal.SIGINT)
+
+    plugins.formats["numbers"] = FormatSpec(name="numbers", sentence="Numbers.", read=lambda _file: numbered(3_000))
+    with monkeypatch.context() as patched:
+        patched.setattr(BlockingGraph, "close", interrupted)
+        outcome = run("import", "numbers", "-", "--store", STORES["sqlite"], "--json")
+    assert (outcome.status, outcome.data["interrupted"], outcome.data["nodes"]["created"]) == (0, False, 3_000)
+    assert prefix_of(plugins, STORES["sqlite"]) == 3_000
+
+
 def test_an_error_in_the_file_leaves_the_store_as_it_was(run: Any, plugins: Any, url: str) -> None:
     def read(_file: Any) -> Iterator[Any]:
         yield from numbered(2_001)

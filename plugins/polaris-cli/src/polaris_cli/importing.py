@@ -39,21 +39,25 @@ def import_file(context: CommandContext, options: Namespace) -> int:
     url, read = store_url(context), context.plugins.format(options.format).read
     if read is None:
         raise UnsupportedError(f"the format {options.format!r} cannot be read", capability="read")
-    started, loaded = time.perf_counter(), None
-    with (
-        open_source(options.file) as source,
-        open_store(context, url) as graph,
-        progress("importing", source.size) as tell,
-    ):
-        before = graph.cursor()
-        with suppress(KeyboardInterrupt):
-            loaded = graph.load(
-                read(source.file),
-                on_existing=options.on_existing,
-                on_dangling=options.on_dangling,
-                progress=_told(tell, source),
-            )
-        stored = graph.cursor() != before  # an interruption in the middle of the commit comes too late
+    started, loaded, stored = time.perf_counter(), None, False
+    try:
+        with (
+            open_source(options.file) as source,
+            open_store(context, url) as graph,
+            progress("importing", source.size) as tell,
+        ):
+            before = graph.cursor()
+            with suppress(KeyboardInterrupt):
+                loaded = graph.load(
+                    read(source.file),
+                    on_existing=options.on_existing,
+                    on_dangling=options.on_dangling,
+                    progress=_told(tell, source),
+                )
+            stored = graph.cursor() != before  # an interruption in the middle of the commit comes too late
+    except KeyboardInterrupt:
+        if loaded is None:
+            raise  # otherwise all is stored, and the store was being closed
     report = _report(loaded, time.perf_counter() - started)
     report = {"format": options.format, "file": options.file, "store": masked(url), **report}
     if options.json:
