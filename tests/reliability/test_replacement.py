@@ -166,19 +166,21 @@ def every_fault(laboratory: Laboratory, case: Case) -> list[Fault]:
 
 
 def lose_power(laboratory: Laboratory, case: Case, wanted: int) -> int:
-    """Open disks that a power loss may leave; return how many."""
+    """Open disks that a power loss may leave, once each; return how many."""
     directory = laboratory.place(case.stage)
     disk = Disk(directory)
     recording = laboratory.folder / "recording"
     trial = case.run(laboratory, directory, Fault(), str(recording))
     assert not trial.status, laboratory.complaints()
     events = read_recording(recording)
-    checked = 0
+    seen = set()
     for cut in cuts(disk, events, Random(6), wanted=wanted):
         account = Account.of(noted(events[: cut.events]))
-        check_disk(laboratory, case, cut.tree, account, cut.how)
-        checked += 1
-    return checked
+        mark = cut.digest, account.done
+        if mark not in seen:
+            seen.add(mark)
+            check_disk(laboratory, case, cut.tree, account, cut.how)
+    return len(seen)
 
 
 def check_disk(laboratory: Laboratory, case: Case, tree: Tree, account: Account, how: str) -> None:
