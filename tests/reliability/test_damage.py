@@ -18,7 +18,7 @@ from ordeal.backends import BACKENDS, store_url
 from ordeal.history import ContradictionError, frozen_time, observe, state_after
 from ordeal.scenes import LONG, SHORT, Scene, prepare
 
-from polaris_core import StoreUnavailableError, open_graph
+from polaris_core import StoreDamagedError, open_graph
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -61,7 +61,7 @@ async def answer(scene: Scene, folder: Path, damaged: Path) -> str:
     try:
         async with open_graph(store_url(scene.backend, folder), cache=None, options=frozen_time()) as graph:
             found, epoch = await observe(graph), (await graph.cursor()).epoch
-    except StoreUnavailableError:
+    except StoreDamagedError:
         return "refused" if damaged.exists() and damaged.read_bytes() == content else "refused and changed"
     except ContradictionError:
         return "contradicts itself"
