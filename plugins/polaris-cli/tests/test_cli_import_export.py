@@ -123,6 +123,15 @@ def test_a_report_in_words_has_counts_and_the_rate(run: Any) -> None:
     assert any(line.startswith("3 records in") and "a second, into sqlite:///kg.db" in line for line in lines)
 
 
+@pytest.mark.parametrize(
+    ("policy", "fate"), [("create", "were made, besides these"), ("skip", "were left out with their edges")]
+)
+def test_the_nodes_that_are_ends_of_edges_only_are_told(run: Any, policy: str, fate: str) -> None:
+    line = b'{"kind": "edge", "source": "a", "type": "to", "target": "b"}'
+    outcome = run("import", "jsonl", "-", "--store", STORES["sqlite"], "--on-dangling", policy, stdin=line)
+    assert f"2 nodes that are ends of edges only {fate}" in " ".join(outcome.out.split())
+
+
 def test_importing_again_changes_nothing(run: Any, plugins: Any, url: str, make_packages: Any) -> None:
     data = make_packages(200)
     first = run("import", "debian", "-", "--store", url, "--json", stdin=data).data

@@ -63,7 +63,7 @@ def import_file(context: CommandContext, options: Namespace) -> int:
     if options.json:
         show_json(report)
     else:
-        _show(report, stored=stored)
+        _show(report, stored=stored, makes=options.on_dangling == "create")
     return 0 if loaded else INTERRUPTED
 
 
@@ -88,7 +88,7 @@ def _report(loaded: Loaded | None, seconds: float) -> dict[str, Any]:
     }
 
 
-def _show(report: dict[str, Any], *, stored: bool) -> None:
+def _show(report: dict[str, Any], *, stored: bool, makes: bool) -> None:
     from polaris_cli.tables import make_table
 
     if report["interrupted"]:
@@ -104,4 +104,12 @@ def _show(report: dict[str, Any], *, stored: bool) -> None:
     for kind in ("nodes", "edges"):
         table.add_row(kind, *(f"{report[kind][status]:,}" for status in statuses))
     seconds, rate = report["seconds"], report["records_per_second"]
-    show(table, plain(f"{report['records']:,} records in {seconds:,.1f} s, {rate:,} a second, into {report['store']}"))
+    lines = []
+    if missing := report["missing"]:
+        fate = "made, besides these" if makes else "left out with their edges"
+        lines.append(plain(f"{missing:,} nodes that are ends of edges only were {fate}"))
+    show(
+        table,
+        *lines,
+        plain(f"{report['records']:,} records in {seconds:,.1f} s, {rate:,} a second, into {report['store']}"),
+    )
