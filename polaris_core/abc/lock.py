@@ -63,12 +63,12 @@ class FileLock:
     def __init__(
         self, path: str | os.PathLike[str], *, seconds: float = 10.0, location: str = "", read_only: bool = False
     ) -> None:
+        self._fd = -1
         self._read_only = read_only
         self._path = Path(path)
         self._seconds = seconds
         self._location = location or str(path)
         self._thread = threading.Lock()
-        self._fd = -1
         self._pid = os.getpid()
         self._me = (self._pid, next(_serials) % 1_000_000)
         self._settled = _Note(self._me).encode()
@@ -112,6 +112,11 @@ class FileLock:
         fd, self._fd = self._fd, -1
         if fd >= 0:
             os.close(fd)
+
+    def __del__(self) -> None:
+        """Close the file of a lock that nobody has any more, such as that of a store which could not be opened."""
+        if self._fd >= 0:
+            os.close(self._fd)
 
     def __enter__(self) -> Self:
         self.acquire()

@@ -49,12 +49,19 @@ class BlockingGraph(BlockingReads):
         self.close()
 
     def close(self) -> None:
-        """Close the graph and end its thread. Closing twice is closing once."""
+        """Close the graph and end its thread. Closing twice is closing once; an interrupt waits until it is closed."""
         try:
             if self._thread.lives:
-                self._thread.call(self._graph.close())
+                self._close()
         finally:
             self._thread.stop()
+
+    def _close(self) -> None:
+        try:
+            self._thread.call(self._graph.close())
+        except KeyboardInterrupt:
+            self._thread.call(self._graph.close())  # which has gone on; a second interrupt leaves it
+            raise
 
     def create_node(
         self, name: str, type: str = "node", attributes: Attributes = EMPTY, observations: Observations = ()

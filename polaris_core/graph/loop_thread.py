@@ -49,8 +49,16 @@ class LoopThread:
             raise
 
     def stop(self) -> None:
-        """End the loop and its thread."""
+        """Cancel what still runs there, and end the loop and its thread."""
         if self.lives:
+            self.call(_cancel_others())
             self.loop.call_soon_threadsafe(self.loop.stop)
             self._thread.join()
             self.loop.close()
+
+
+async def _cancel_others() -> None:
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)

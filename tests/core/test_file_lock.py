@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import os
 import signal
 import subprocess
@@ -259,6 +260,18 @@ def test_a_closed_lock_says_so_and_closing_twice_is_harmless(tmp_path: Path) -> 
     lock.close()
     with pytest.raises(StoreClosedError):
         lock.acquire()
+
+
+def test_a_lock_that_nobody_has_any_more_is_closed(tmp_path: Path) -> None:
+    lock = FileLock(tmp_path / "lock")
+    with lock:
+        pass
+    descriptor = lock._fd
+    os.fstat(descriptor)
+    del lock
+    gc.collect()
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(descriptor)
 
 
 def test_the_file_stays_when_the_lock_is_closed(tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """The blocking graph: the same verbs, from any thread, without async."""
 
+import asyncio
+import gc
 import inspect
 import os
 import re
@@ -20,6 +22,10 @@ from polaris_core import (
     open_graph,
     open_graph_blocking,
 )
+from polaris_core.abc import Location, StorageOptions
+from polaris_core.graph.loop_thread import LoopThread
+from polaris_core.storage import StorageService
+from polaris_core.storage.memory import MemoryStorage
 
 ASYNC_ONLY = {"transaction", "transact"}
 IN_THEIR_WORDS = (
@@ -97,3 +103,32 @@ def test_a_forked_child_is_refused_and_the_parent_goes_on() -> None:
         _, status = os.waitpid(child, 0)
         assert os.waitstatus_to_exitcode(status) == 17
         assert graph.create_node("after").name == "after"
+
+
+class SlowToClose(MemoryStorage):
+    """A store that is interrupted while it is closed."""
+
+    closed = False
+
+    async def close(self) -> None:
+        main = threading.main_thread().ident
+        assert main is not None
+        signal.pthread_kill(main, signal.SIGINT)
+        for _ in range(1_000):
+            await asyncio.sleep(0)
+        await super().close()
+        self.closed = True
+
+
+def test_closing_that_is_interrupted_is_finished_all_the_same(caplog: pytest.LogCaptureFixture) -> None:
+    options = StorageOptions()
+    storage = SlowToClose(Location(scheme="memory"), options)
+    thread = LoopThread()
+    service = StorageService(storage=storage, options=options)
+    thread.call(service.initialize())
+    with pytest.raises(KeyboardInterrupt):
+        BlockingGraph(thread, Graph(service)).close()
+    assert storage.closed
+    assert not thread.lives
+    gc.collect()
+    assert caplog.messages == []

@@ -119,16 +119,19 @@ async def cancel_everywhere(open_it: Open, operation: Operation) -> int:
     """Cancel an operation in every way, each on a graph of its own, and use the graph after it; return how often it was felt."""
     felt = 0
     for way, numbers in WAYS.items():
+        happened = False
         for number in numbers:
             graph = await open_it()
             for earlier in BEFORE:
                 await graph.commit(step(earlier))
-            felt += await way(operation(graph), number)
+            happened = await way(operation(graph), number)
+            felt += happened
             await graph.commit(step(AFTERWARDS))
             found = await observe(graph)
             await graph.close()
             possible = [state_after((*BEFORE, *taken, AFTERWARDS)) for taken in ((), (WRITTEN,))]
             assert found in possible, f"{way.__name__} {number} left something torn"
+        assert way is after_turns or not happened, "there are more awaits than were tried"
     return felt
 
 

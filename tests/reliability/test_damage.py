@@ -13,13 +13,12 @@ from collections import Counter
 from random import Random
 from typing import TYPE_CHECKING, NamedTuple
 
-import attrs
 import pytest
 from ordeal.backends import BACKENDS, store_url
 from ordeal.history import ContradictionError, frozen_time, observe, state_after
-from ordeal.scenes import LONG, Scene, prepare
+from ordeal.scenes import LONG, SHORT, Scene, prepare
 
-from polaris_core import StoreUnavailableError, open_graph
+from polaris_core import StoreDamagedError, open_graph
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -50,7 +49,7 @@ def log_of(scene: Scene, folder: Path) -> Path:
     return max(folder.glob(LOGS[scene.backend]))
 
 
-HEADER = {"sqlite": 32, "json": 0}  # bytes that a log has to have left: see the last test
+HEADER = {"sqlite": 32, "json": 0}  # bytes that a log has to have left: see the test below of one that was emptied
 HONEST = {"whole", "refused", "told"}
 THOUSANDS = 3_000  # damages of each kind, evenly spread, for a soak
 SAMPLE = 60  # damages of each kind, for every day
@@ -62,7 +61,7 @@ async def answer(scene: Scene, folder: Path, damaged: Path) -> str:
     try:
         async with open_graph(store_url(scene.backend, folder), cache=None, options=frozen_time()) as graph:
             found, epoch = await observe(graph), (await graph.cursor()).epoch
-    except StoreUnavailableError:
+    except StoreDamagedError:
         return "refused" if damaged.exists() and damaged.read_bytes() == content else "refused and changed"
     except ContradictionError:
         return "contradicts itself"
@@ -123,14 +122,29 @@ def test_thousands_of_damaged_logs_lose_nothing_in_silence(
     count(f"{METHOD}: {kind}", backend, **found)
 
 
+@pytest.mark.soak
+@pytest.mark.parametrize("kind", ["cut", "flip"])
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_short_log_damaged_in_every_way_loses_nothing_in_silence(
+    backend: str, kind: str, laboratory: Laboratory, count: Callable[..., None]
+) -> None:
+    scene = prepare(laboratory, backend, SHORT)
+    found = answers(laboratory, scene, every(scene, kind)[HEADER[backend] if kind == "cut" else 0 :])
+    assert found.keys() <= HONEST, found
+    count(f"{METHOD}: every {kind}", backend, **found)
+
+
 @pytest.mark.xfail(reason="a log that was emptied looks like one that SQLite emptied itself", strict=True)
-def test_a_log_that_somebody_emptied_is_noticed_by_sqlite(laboratory: Laboratory) -> None:
-    scene = prepare(laboratory, "sqlite", LONG)
-    folder = laboratory.place(scene.stage)
-    laboratory.run("sqlite", folder, moves=((10,),))  # closed, so all of this is in the database
-    laboratory.run("sqlite", folder, moves=((11,),), patient=True, abandon=True)
-    emptied = attrs.evolve(scene, stage=folder, before=(*scene.before, 10, 11))
-    assert answers(laboratory, emptied, [Damage(cut=0)]).keys() <= HONEST
+@pytest.mark.parametrize("left", [0, HEADER["sqlite"] - 1])
+def test_a_log_of_which_somebody_left_nothing_is_noticed_by_sqlite(left: int, laboratory: Laboratory) -> None:
+    scene = prepare(laboratory, "sqlite", SHORT)  # what came before the last step is in the database
+    assert answers(laboratory, scene, [Damage(cut=left)]).keys() <= HONEST
+
+
+def test_a_log_whose_header_was_damaged_is_noticed_by_sqlite(laboratory: Laboratory) -> None:
+    scene = prepare(laboratory, "sqlite", SHORT)
+    flipped = every(scene, "flip")[: 8 * HEADER["sqlite"]]
+    assert answers(laboratory, scene, [Damage(cut=HEADER["sqlite"]), *flipped[::5]]).keys() <= HONEST
 
 
 def test_it_catches_a_store_that_ends_its_journal_at_the_first_bad_frame(

@@ -56,13 +56,11 @@ def every_fault(laboratory: Laboratory, scene: Scene) -> list[Fault]:
     """Return every fault that can befall a scene."""
     found = []
     for (error, kinds), always in product(FAILURES.items(), (False, True)):
-        points = scene.rehearse(laboratory, Fault(kinds=kinds)).account.points
-        found += [
-            Fault(action=Action.FAIL, at=at, kinds=kinds, error=error, always=always) for at in range(1, points + 1)
-        ]
+        points = range(1, scene.points(laboratory, kinds) + 1)
+        found += [Fault(action=Action.FAIL, at=at, kinds=kinds, error=error, always=always) for at in points]
     kinds = frozenset({Kind.WRITE})
-    points = scene.rehearse(laboratory, Fault(kinds=kinds)).account.points
-    return [*found, *(Fault(action=Action.SHORTEN, at=at, kinds=kinds) for at in range(1, points + 1))]
+    points = range(1, scene.points(laboratory, kinds) + 1)
+    return [*found, *(Fault(action=Action.SHORTEN, at=at, kinds=kinds) for at in points)]
 
 
 def remains_after(disk: Disk, events: Sequence[Event]) -> Iterator[tuple[Sequence[Event], Tree]]:
@@ -143,7 +141,8 @@ def test_no_failing_call_costs_an_acknowledged_write(
 @pytest.mark.parametrize("weakness", WEAK)
 def test_it_catches_a_store_that(weakness: str, laboratory: Laboratory) -> None:
     scene = prepare(laboratory, WEAKNESSES[weakness].backend, "a whole life")
+    scene.rehearse(laboratory, weakness=weakness)
     error, kind = WEAK[weakness]
     faults = (Fault(action=Action.FAIL, at=at, kinds=frozenset({kind}), error=error) for at in range(3, 100, 4))
-    with pytest.raises(FailedTrialError):
+    with pytest.raises(FailedTrialError, match=WEAKNESSES[weakness].shows):
         suffer(laboratory, scene, faults, weakness)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from ordeal import weaknesses as weaknesses_module
 from ordeal.backends import BACKENDS, store_url
 
 from polaris_core import Graph, StorageError, StoreFullError, StoreReadOnlyError, open_graph
@@ -126,6 +128,7 @@ def test_a_disk_that_turned_read_only_is_read_and_says_so(backend: str, small_di
 
 LIMITED = """
 import asyncio, json, resource, sys
+from ordeal.weaknesses import WEAKNESSES
 from polaris_core import OutcomeUnknownError, StorageError, open_graph
 
 async def main(url, most):
@@ -146,8 +149,26 @@ async def main(url, most):
         resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
     print(json.dumps(said))
 
-asyncio.run(main(sys.argv[1], int(sys.argv[2])))
+url, most, *weaknesses = sys.argv[1:]
+for name in weaknesses:
+    WEAKNESSES[name].weaken()
+asyncio.run(main(url, int(most)))
 """
+
+
+def write_into_files_that_may_not_grow(url: str, most: int, *weaknesses: str) -> dict[str, Any]:
+    """Let a process write whose files may have `most` bytes; return what it said of each write."""
+    paths = [str(Path(weaknesses_module.__file__).parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])]
+    finished = subprocess.run(
+        [sys.executable, "-c", LIMITED, url, str(most), *weaknesses],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=100,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+    )
+    said: dict[str, Any] = json.loads(finished.stdout)
+    return said
 
 
 @pytest.mark.parametrize("most", [200_000, 203_777, 1_000_000])
@@ -156,11 +177,15 @@ def test_files_that_may_not_grow_lose_nothing(
     backend: str, most: int, tmp_path: Path, count: Callable[..., None]
 ) -> None:
     url = store_url(backend, tmp_path)
-    finished = subprocess.run(
-        [sys.executable, "-c", LIMITED, url, str(most)], capture_output=True, text=True, check=True, timeout=100
-    )
-    said: dict[str, Any] = json.loads(finished.stdout)
+    said = write_into_files_that_may_not_grow(url, most)
     assert said["acknowledged"]
     assert said["refused"] or said["unknown"]
     asyncio.run(check(url, said["acknowledged"], said["refused"]))
     count(METHOD, backend, acknowledged=len(said["acknowledged"]), refused=len(said["refused"]), lost=0)
+
+
+def test_it_catches_a_store_that_takes_a_full_disk_for_success(tmp_path: Path) -> None:
+    url = store_url("json", tmp_path)
+    said = write_into_files_that_may_not_grow(url, 200_000, "takes a full disk for success")
+    with pytest.raises(AssertionError, match=f"Extra items in the left set:\n *'{said['acknowledged'][-1]}'"):
+        asyncio.run(check(url, said["acknowledged"], said["refused"]))

@@ -123,6 +123,15 @@ def test_a_report_in_words_has_counts_and_the_rate(run: Any) -> None:
     assert any(line.startswith("3 records in") and "a second, into sqlite:///kg.db" in line for line in lines)
 
 
+@pytest.mark.parametrize(
+    ("policy", "fate"), [("create", "were made, besides these"), ("skip", "were left out with their edges")]
+)
+def test_the_nodes_that_are_ends_of_edges_only_are_told(run: Any, policy: str, fate: str) -> None:
+    line = b'{"kind": "edge", "source": "a", "type": "to", "target": "b"}'
+    outcome = run("import", "jsonl", "-", "--store", STORES["sqlite"], "--on-dangling", policy, stdin=line)
+    assert f"2 nodes that are ends of edges only {fate}" in " ".join(outcome.out.split())
+
+
 def test_importing_again_changes_nothing(run: Any, plugins: Any, url: str, make_packages: Any) -> None:
     data = make_packages(200)
     first = run("import", "debian", "-", "--store", url, "--json", stdin=data).data
@@ -184,6 +193,23 @@ def test_an_interruption_is_told_in_words(run: Any, plugins: Any) -> None:
     outcome = run("import", "numbers", "-", "--store", STORES["sqlite"])
     assert outcome.status == 130
     assert "Interrupted. The store is as it was." in " ".join(outcome.out.split())
+
+
+def test_an_interruption_while_the_store_is_closed_comes_too_late(
+    run: Any, plugins: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    close = BlockingGraph.close
+
+    def interrupted(graph: BlockingGraph) -> None:
+        close(graph)
+        signal.raise_signal(signal.SIGINT)
+
+    plugins.formats["numbers"] = FormatSpec(name="numbers", sentence="Numbers.", read=lambda _file: numbered(3_000))
+    with monkeypatch.context() as patched:
+        patched.setattr(BlockingGraph, "close", interrupted)
+        outcome = run("import", "numbers", "-", "--store", STORES["sqlite"], "--json")
+    assert (outcome.status, outcome.data["interrupted"], outcome.data["nodes"]["created"]) == (0, False, 3_000)
+    assert prefix_of(plugins, STORES["sqlite"]) == 3_000
 
 
 def test_an_error_in_the_file_leaves_the_store_as_it_was(run: Any, plugins: Any, url: str) -> None:

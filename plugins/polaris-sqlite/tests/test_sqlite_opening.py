@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import sqlite3
 import subprocess
@@ -25,6 +26,7 @@ from polaris_core import (
     StoreNotFoundError,
     StoreReadOnlyError,
     StoreUnavailableError,
+    open_graph,
 )
 from polaris_core.abc import CommitPlan, Location, Session, StorageOptions
 from polaris_core.testing import writing
@@ -264,3 +266,20 @@ def test_a_closed_store_refuses_calls_and_may_be_closed_again(storage: Make) -> 
             await store.commit(writing(Batch((CreateNode("a"),))))
 
     asyncio.run(main())
+
+
+def test_stores_that_are_refused_leave_no_file_open(tmp_path: Path) -> None:
+    path = tmp_path / "kg.db"
+    path.write_bytes(b"no database at all " * 100)
+
+    async def refused() -> None:
+        with pytest.raises(StoreFormatError):
+            await open_graph(f"sqlite:///{path}")
+
+    def look() -> int:
+        for _ in range(5):
+            asyncio.run(refused())
+        gc.collect()
+        return len(list(Path("/dev/fd").iterdir()))
+
+    assert look() == look()

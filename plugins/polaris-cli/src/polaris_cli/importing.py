@@ -39,27 +39,31 @@ def import_file(context: CommandContext, options: Namespace) -> int:
     url, read = store_url(context), context.plugins.format(options.format).read
     if read is None:
         raise UnsupportedError(f"the format {options.format!r} cannot be read", capability="read")
-    started, loaded = time.perf_counter(), None
-    with (
-        open_source(options.file) as source,
-        open_store(context, url) as graph,
-        progress("importing", source.size) as tell,
-    ):
-        before = graph.cursor()
-        with suppress(KeyboardInterrupt):
-            loaded = graph.load(
-                read(source.file),
-                on_existing=options.on_existing,
-                on_dangling=options.on_dangling,
-                progress=_told(tell, source),
-            )
-        stored = graph.cursor() != before  # an interruption in the middle of the commit comes too late
+    started, loaded, stored = time.perf_counter(), None, False
+    try:
+        with (
+            open_source(options.file) as source,
+            open_store(context, url) as graph,
+            progress("importing", source.size) as tell,
+        ):
+            before = graph.cursor()
+            with suppress(KeyboardInterrupt):
+                loaded = graph.load(
+                    read(source.file),
+                    on_existing=options.on_existing,
+                    on_dangling=options.on_dangling,
+                    progress=_told(tell, source),
+                )
+            stored = graph.cursor() != before  # an interruption in the middle of the commit comes too late
+    except KeyboardInterrupt:
+        if loaded is None:
+            raise  # otherwise all is stored, and the store was being closed
     report = _report(loaded, time.perf_counter() - started)
     report = {"format": options.format, "file": options.file, "store": masked(url), **report}
     if options.json:
         show_json(report)
     else:
-        _show(report, stored=stored)
+        _show(report, stored=stored, makes=options.on_dangling == "create")
     return 0 if loaded else INTERRUPTED
 
 
@@ -84,7 +88,7 @@ def _report(loaded: Loaded | None, seconds: float) -> dict[str, Any]:
     }
 
 
-def _show(report: dict[str, Any], *, stored: bool) -> None:
+def _show(report: dict[str, Any], *, stored: bool, makes: bool) -> None:
     from polaris_cli.tables import make_table
 
     if report["interrupted"]:
@@ -100,4 +104,12 @@ def _show(report: dict[str, Any], *, stored: bool) -> None:
     for kind in ("nodes", "edges"):
         table.add_row(kind, *(f"{report[kind][status]:,}" for status in statuses))
     seconds, rate = report["seconds"], report["records_per_second"]
-    show(table, plain(f"{report['records']:,} records in {seconds:,.1f} s, {rate:,} a second, into {report['store']}"))
+    lines = []
+    if missing := report["missing"]:
+        fate = "made, besides these" if makes else "left out with their edges"
+        lines.append(plain(f"{missing:,} nodes that are ends of edges only were {fate}"))
+    show(
+        table,
+        *lines,
+        plain(f"{report['records']:,} records in {seconds:,.1f} s, {rate:,} a second, into {report['store']}"),
+    )

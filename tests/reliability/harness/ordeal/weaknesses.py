@@ -20,10 +20,11 @@ __all__ = ["WEAKNESSES", "Weakness"]
 
 @attrs.frozen(kw_only=True)
 class Weakness:
-    """A backend, and what makes it weak."""
+    """A backend, what makes it weak, and the words of the failure that comes of it: any other would prove nothing."""
 
     backend: str
     weaken: Callable[[], None]
+    shows: str
 
 
 def _instead(owner: Any, name: str, make: Callable[[Any], Any]) -> None:
@@ -144,7 +145,7 @@ def _does_not_sync_its_log() -> None:
     from polaris_sqlite import database_file
 
     assert "synchronous = FULL" in database_file._SETTINGS
-    _instead(database_file, "_SETTINGS", lambda settings: (*settings, "synchronous = OFF"))
+    _instead(database_file, "_SETTINGS", lambda settings: (*settings, "synchronous = NORMAL"))  # of commits, that is
 
 
 def _forgets_that_it_did_not_sync_its_log() -> None:
@@ -156,7 +157,7 @@ def _forgets_that_it_did_not_sync_its_log() -> None:
 def _answers_with_what_the_system_said() -> None:
     from polaris_sqlite import database
 
-    _instead(database, "failures_of", lambda real: lambda location: nullcontext())
+    _instead(database, "failures_of", lambda real: lambda location, **_: nullcontext())
 
 
 def _migrates_step_by_step() -> None:
@@ -190,20 +191,29 @@ def _backs_up_in_place() -> None:
     _instead(Draft, "publish", lambda real: lambda self: setattr(self, "path", self.path.with_name("nothing")))
 
 
+_OTHER = "it holds what no allowed history leads to"
+_UNTOLD = "acknowledged writes are lost, and no new epoch says so"
+
 WEAKNESSES: Mapping[str, Weakness] = {
-    "migrates step by step": Weakness(backend="sqlite", weaken=_migrates_step_by_step),
-    "backs up in place": Weakness(backend="sqlite", weaken=_backs_up_in_place),
-    "takes a full disk for success": Weakness(backend="json", weaken=_takes_a_full_disk_for_success),
-    "takes a failed sync for success": Weakness(backend="json", weaken=_takes_a_failed_sync_for_success),
-    "answers with what the system said": Weakness(backend="sqlite", weaken=_answers_with_what_the_system_said),
-    "does not sync its journal": Weakness(backend="json", weaken=_does_not_sync_its_journal),
-    "does not sync its directories": Weakness(backend="json", weaken=_does_not_sync_its_directories),
-    "forgets that it did not sync its journal": Weakness(
-        backend="json", weaken=_forgets_that_it_did_not_sync_its_journal
+    "migrates step by step": Weakness(backend="sqlite", weaken=_migrates_step_by_step, shows="lacks a part"),
+    "backs up in place": Weakness(backend="sqlite", weaken=_backs_up_in_place, shows="moved is an empty file"),
+    "takes a full disk for success": Weakness(backend="json", weaken=_takes_a_full_disk_for_success, shows=_OTHER),
+    "takes a failed sync for success": Weakness(backend="json", weaken=_takes_a_failed_sync_for_success, shows=_OTHER),
+    "answers with what the system said": Weakness(
+        backend="sqlite", weaken=_answers_with_what_the_system_said, shows="an error that is not ours"
     ),
-    "forgets that it did not sync its log": Weakness(backend="sqlite", weaken=_forgets_that_it_did_not_sync_its_log),
-    "does not sync its log": Weakness(backend="sqlite", weaken=_does_not_sync_its_log),
-    "overwrites its files": Weakness(backend="json", weaken=_overwrites_its_files),
-    "writes one commit late": Weakness(backend="json", weaken=_writes_one_commit_late),
-    "commits in two parts": Weakness(backend="sqlite", weaken=_commits_in_two_parts),
+    "does not sync its journal": Weakness(backend="json", weaken=_does_not_sync_its_journal, shows=_OTHER),
+    "does not sync its directories": Weakness(backend="json", weaken=_does_not_sync_its_directories, shows=_OTHER),
+    "forgets that it did not sync its journal": Weakness(
+        backend="json", weaken=_forgets_that_it_did_not_sync_its_journal, shows=_UNTOLD
+    ),
+    "forgets that it did not sync its log": Weakness(
+        backend="sqlite", weaken=_forgets_that_it_did_not_sync_its_log, shows=_UNTOLD
+    ),
+    "does not sync its log": Weakness(backend="sqlite", weaken=_does_not_sync_its_log, shows=_OTHER),
+    "overwrites its files": Weakness(
+        backend="json", weaken=_overwrites_its_files, shows="was changed by something other than Polaris"
+    ),
+    "writes one commit late": Weakness(backend="json", weaken=_writes_one_commit_late, shows=_OTHER),
+    "commits in two parts": Weakness(backend="sqlite", weaken=_commits_in_two_parts, shows="it contradicts itself"),
 }
