@@ -42,6 +42,7 @@ class _Queue(ABC, Generic[T]):
         self._carriers = carriers
         self._waiting: deque[_Call[T]] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     def submit(self, asked: T) -> asyncio.Future[Any]:
         """Wait in the queue; the future is the answer. Raises `LimitExceededError` where too many wait already."""
@@ -54,7 +55,7 @@ class _Queue(ABC, Generic[T]):
                 size=len(self._waiting) + 1,
                 maximum=self.limits.queued,
             )
-        loop = asyncio.get_running_loop()
+        loop = self._loop or self._settle_down()
         answer: asyncio.Future[Any] = loop.create_future()
         self._waiting.append((asked, answer))
         if (
@@ -62,6 +63,10 @@ class _Queue(ABC, Generic[T]):
         ):  # it starts with the next turn of the loop: who comes in this one goes along
             self._tasks.add(loop.create_task(self._carry()))
         return answer
+
+    def _settle_down(self) -> asyncio.AbstractEventLoop:
+        self._loop = asyncio.get_running_loop()
+        return self._loop
 
     async def drain(self) -> None:
         """Wait until everything that was submitted is answered."""
