@@ -14,7 +14,13 @@ from typing import Any, Generic, TypeAlias, TypeVar, cast
 
 from polaris_core.abc.storage import Storage
 from polaris_core.codec import decode_node
-from polaris_core.errors import LimitExceededError, PolarisError, ProgramError, StoreClosedError
+from polaris_core.errors import (
+    LimitExceededError,
+    OutcomeUnknownError,
+    PolarisError,
+    ProgramError,
+    StoreClosedError,
+)
 from polaris_core.limits import Limits
 from polaris_core.model import Node
 from polaris_core.mutations import Batch, Commit
@@ -131,19 +137,27 @@ class WriteQueue(_Queue[Batch | Program[CommitPlan]]):
             return
         batches, now, limits = [asked for asked, _ in group if isinstance(asked, Batch)], self._now(), self.limits
 
+        decided = False
+
         async def program(session: Session) -> CommitPlan:
-            return plan(batches, await load(session, batches, limits), now, limits)
+            nonlocal decided
+            decision = plan(batches, await load(session, batches, limits), now, limits)
+            decided = True
+            return decision
 
         try:
             outcomes: Sequence[Commit | Exception] = (await self.storage.commit(program)).outcomes
         except PolarisError as error:
             outcomes = [error] * len(group)
-        except Exception as error:  # noqa: BLE001 - a fault nobody foresaw is its own batch's, not its neighbours'
-            if len(group) > 1:
+        except Exception as error:  # noqa: BLE001 - a fault nobody foresaw
+            if decided:  # and that may have come after everything was stored
+                outcomes = [_unknown(error)] * len(group)
+            elif len(group) == 1:
+                outcomes = (error,)
+            else:  # it is its own batch's, not its neighbours'
                 for call in group:
                     await self._answer((call,))
                 return
-            outcomes = (error,)
         self._waiting.extendleft(
             reversed(group[len(outcomes) :])
         )  # what the group had no room for goes first next time
@@ -156,6 +170,14 @@ class WriteQueue(_Queue[Batch | Program[CommitPlan]]):
         except Exception as error:  # noqa: BLE001 - whatever it is, it is this caller's answer
             outcome = error
         _settle(answer, outcome)
+
+
+def _unknown(error: Exception) -> OutcomeUnknownError:
+    unknown = OutcomeUnknownError(
+        f"the store failed with {error!r}, and does not say whether it had stored the commit: read before you repeat"
+    )
+    unknown.__cause__ = error
+    return unknown
 
 
 class ReadQueue(_Queue[Program[Any] | str]):

@@ -18,18 +18,23 @@ from polaris_core import (
     ConflictError,
     CreateNode,
     DeleteNode,
+    Emit,
     ForkedError,
     Graph,
     InvalidValueError,
     LimitExceededError,
     Limits,
     NodeExistsError,
+    OutcomeUnknownError,
+    Patch,
+    PatchNode,
     PolarisError,
     ProgramError,
     StorageOptions,
     StorageService,
     StoreClosedError,
     UnsupportedError,
+    UpsertNode,
 )
 from polaris_core.abc import Backup, CommitPlan, Head, Image, Program, Session, Storage, run_program
 
@@ -190,6 +195,27 @@ def test_each_reader_of_a_shared_failure_gets_an_error_of_its_own(failure: Excep
         )
         assert [type(error) for error in errors] == [type(failure)] * 4
         assert len({id(error) for error in errors}) == 4
+        await service.close()
+
+    asyncio.run(main())
+
+
+def test_no_batch_is_applied_twice_where_a_store_fails_after_storing() -> None:
+    class FailsAfterwards(SlowStorage):
+        async def commit(self, program: Program[CommitPlan]) -> CommitPlan:
+            await super().commit(program)
+            raise ZeroDivisionError
+
+    async def main() -> None:
+        service = StorageService(storage=FailsAfterwards())
+        await service.initialize()
+        batches = [Batch(UpsertNode("a")), Batch(PatchNode("a", Patch(set={"n": 1}))), Batch(Emit("done", "a"))]
+        errors = await asyncio.gather(*map(service.commit, batches), return_exceptions=True)
+        assert [(type(error), type(error.__cause__)) for error in errors] == [
+            (OutcomeUnknownError, ZeroDivisionError)
+        ] * 3
+        assert len({id(error) for error in errors}) == 3
+        assert [change.kind for change in await Graph(service).changes()] == ["node.created", "node.updated", "event"]
         await service.close()
 
     asyncio.run(main())
