@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from polaris_core.abc.image import Image
     from polaris_core.abc.location import Location
     from polaris_core.abc.lock import FileLock
+    from polaris_core.abc.mounts import check_local
     from polaris_core.abc.plugins import Kind, Plugins
     from polaris_core.abc.storage import (
         BlockingSession,
@@ -127,6 +128,7 @@ _HOMES = {
     "polaris_core.abc.image": ("Image",),
     "polaris_core.abc.location": ("Location",),
     "polaris_core.abc.lock": ("FileLock",),
+    "polaris_core.abc.mounts": ("check_local",),
     "polaris_core.abc.plugins": ("Kind", "Plugins"),
     "polaris_core.abc.storage": (
         "BlockingSession",
@@ -266,6 +268,7 @@ __all__ = [
     "Verify",
     "VerifyReport",
     "beyond",
+    "check_local",
     "conjuncts",
     "deciding",
     "flaws_of",

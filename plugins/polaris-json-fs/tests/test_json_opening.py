@@ -29,6 +29,7 @@ from polaris_core import (
     StoreNotFoundError,
     StoreReadOnlyError,
     StoreUnavailableError,
+    open_graph,
 )
 
 
@@ -464,3 +465,27 @@ def test_full_disk_is_an_error_of_its_own():
     assert isinstance(explain(OSError(122, "Disk quota exceeded"), "json:///kg"), StoreFullError)
     assert isinstance(explain(OSError(30, "Read-only file system"), "json:///kg"), StoreReadOnlyError)
     assert type(explain(OSError(5, "Input/output error"), "json:///kg")) is StoreUnavailableError
+
+
+def test_a_store_on_a_network_file_system_is_refused_unless_its_url_allows_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed = tmp_path / "mountinfo"
+    listed.write_text(f"22 1 8:1 / / rw - ext4 /dev/sda1 rw\n30 22 0:30 / {tmp_path}/far rw - nfs4 server:/ rw\n")
+    monkeypatch.setattr("polaris_core.abc.mounts.MOUNTS", listed)
+
+    async def opened(url: str) -> None:
+        async with open_graph(url) as graph:
+            await graph.create_node("a")
+
+    with pytest.raises(StoreUnavailableError, match=r"network file system \(nfs4\).*network=allow"):
+        asyncio.run(opened(f"json:///{tmp_path}/far/kg"))
+    assert not (tmp_path / "far").exists()
+    asyncio.run(opened(f"json:///{tmp_path}/far/kg?network=allow"))
+    asyncio.run(opened(f"json:///{tmp_path}/near/kg"))
+
+
+@pytest.mark.parametrize("options", ["network=deny", "colour=red"])
+def test_an_option_that_there_is_not_is_refused(options: str, tmp_path: Path) -> None:
+    with pytest.raises(InvalidLocationError, match="network"):
+        open_graph(f"json:///{tmp_path}/kg?{options}")

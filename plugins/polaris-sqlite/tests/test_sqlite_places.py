@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from polaris_sqlite import SqliteStorage, mounts
+from polaris_sqlite import SqliteStorage
 
 from polaris_core import CreateNode, StoreFullError, StoreUnavailableError
 from polaris_core.abc import Location, Session, StorageOptions
@@ -165,40 +165,12 @@ async def names_in(store: SqliteStorage) -> list[str]:
     return await store.read(program)
 
 
-MOUNTED = r"""
-22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw
-30 22 0:30 / /srv/team\040disk rw - nfs4 server:/export rw
-31 22 0:31 / /srv/team rw - cifs //server/share rw
-32 22 0:32 / /home/ada/far rw - fuse.sshfs ada@far: rw
-33 32 0:33 / /home/ada/far rw - ext4 /dev/sdb1 rw
-34 22 0:34 / /mnt rw - nfs server:/ rw
-35 34 8:2 / /mnt/local rw - xfs /dev/sdc rw
-a line that says nothing
-"""
-
-
-@pytest.mark.parametrize(
-    ("path", "kind"),
-    [
-        ("/graph.db", "ext4"),
-        ("/srv/team disk/graph.db", "nfs4"),
-        ("/srv/team/graph.db", "cifs"),
-        ("/srv/teamwork/graph.db", "ext4"),
-        ("/home/ada/far/graph.db", "ext4"),
-        ("/mnt/graph.db", "nfs"),
-        ("/mnt/local/graph.db", "xfs"),
-    ],
-)
-def test_the_file_system_of_a_path_is_that_of_the_innermost_and_latest_mount(path: str, kind: str) -> None:
-    assert mounts.file_system_of(path, MOUNTED) == kind
-
-
 def test_a_store_on_a_network_file_system_is_refused_unless_its_url_allows_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     listed = tmp_path / "mountinfo"
     listed.write_text(f"22 1 8:1 / / rw - ext4 /dev/sda1 rw\n30 22 0:30 / {tmp_path}/far rw - nfs4 server:/ rw\n")
-    monkeypatch.setattr(mounts, "MOUNTS", listed)
+    monkeypatch.setattr("polaris_core.abc.mounts.MOUNTS", listed)
 
     async def opened(url: str) -> None:
         store = SqliteStorage(Location.parse(url), StorageOptions())

@@ -12,8 +12,8 @@ from urllib.parse import quote
 import attrs
 
 from polaris_core import StoreNotFoundError, StoreReadOnlyError, StoreUnavailableError
+from polaris_core.abc import check_local
 from polaris_sqlite.failures import code_of, unwritable
-from polaris_sqlite.mounts import is_remote
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -70,12 +70,8 @@ class DatabaseFile:
             raise StoreNotFoundError(f"there is no {self.location}, and none was to be made", location=self.location)
         else:
             _make_directory(path.parent)
-        if not self.network and (kind := is_remote(self.path)):
-            raise StoreUnavailableError(
-                f"{self.location} is on a network file system ({kind}), where the processes of two machines would damage it; "
-                "keep it on a local disk, or say network=allow in its URL if no other machine ever opens it",
-                location=self.location,
-            )
+        if not self.network:
+            check_local(self.path, self.location)
 
     def _check_name(self, path: Path) -> None:
         """Raise if SQLite keeps this beside a database: an empty log would pass for an empty file, and become a store."""

@@ -1,15 +1,18 @@
-"""Which file system a path is on, as Linux tells it; elsewhere nobody knows."""
+"""Whether a store's place is a disk of this machine, as Linux tells it; elsewhere nobody knows."""
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
-__all__ = ["MOUNTS", "file_system_of", "is_remote"]
+from polaris_core.errors import StoreUnavailableError
+
+__all__ = ["check_local", "file_system_of"]
 
 MOUNTS = Path("/proc/self/mountinfo")
 
-# SQLite shares memory and locks between the processes of one machine, which a server's other clients know nothing of.
+# File backends share memory and locks between the processes of one machine, which a server's other clients know nothing of.
 _REMOTE = frozenset(
     "afs beegfs ceph cifs coda glusterfs gpfs lustre ncpfs nfs nfs4 ocfs2 orangefs smb3 smbfs".split()  # noqa: SIM905 - a list of words
 )
@@ -17,16 +20,23 @@ _REMOTE_FUSE = frozenset("ceph-fuse curlftpfs glusterfs gcsfuse goofys rclone s3
 _OCTAL = re.compile(r"\\([0-7]{3})")
 
 
-def is_remote(path: str) -> str | None:
-    """Return the name of the network file system that a path is on; None where it is on none, or nobody can tell."""
+def check_local(path: str | os.PathLike[str], location: str) -> None:
+    """Raise `StoreUnavailableError` if a path, which need not exist yet, is on a network file system."""
+    kind = _file_system(os.path.realpath(path))
+    if kind in _REMOTE or (kind.startswith("fuse.") and kind[5:] in _REMOTE_FUSE):
+        raise StoreUnavailableError(
+            f"{location} is on a network file system ({kind}), where the processes of two machines would damage it; "
+            "keep it on a local disk, or say network=allow in its URL if no other machine ever opens it",
+            location=location,
+        )
+
+
+def _file_system(path: str) -> str:
     try:
         mounts = MOUNTS.read_text(encoding="utf-8", errors="surrogateescape")
     except OSError:
-        return None
-    kind = file_system_of(path, mounts)
-    if kind in _REMOTE or (kind.startswith("fuse.") and kind[5:] in _REMOTE_FUSE):
-        return kind
-    return None
+        return ""
+    return file_system_of(path, mounts)
 
 
 def file_system_of(path: str, mounts: str) -> str:
