@@ -1,4 +1,4 @@
-"""A restore, a backup and a migration that are killed or fail at any call, or lose power, happened whole or not at all.
+"""A restore, a load, a backup and a migration that are killed or fail at any call, or lose power, happened whole or not at all.
 
 What they lead to is found by doing them undisturbed. Whatever happens then, the store holds that or what it held before, and
 works; and a backup that is there is complete.
@@ -22,7 +22,7 @@ from ordeal.history import AFTERWARDS, ContradictionError, State, frozen_time, o
 from ordeal.interposer import CHANGING, Action, Fault, noted, read_recording
 from ordeal.laboratory import Account, FailedTrialError, Laboratory, Trial
 from ordeal.weaknesses import WEAKNESSES
-from ordeal.worker import BACKUP, RESTORE
+from ordeal.worker import BACKUP, LOAD, RESTORE
 
 from polaris_core import PolarisError, open_graph
 
@@ -32,9 +32,8 @@ if TYPE_CHECKING:
 LAYOUT_1 = Path(__file__).parents[2] / "plugins" / "polaris-sqlite" / "tests" / "layout_1.sql"
 BEFORE = tuple(range(9))
 COPIED = (0, 1, 2, 3)
-KINDS = ("restore", "backup", "migration")
 CASES = [
-    *((backend, kind) for backend in BACKENDS for kind in ("restore", "backup")),
+    *((backend, kind) for backend in BACKENDS for kind in ("restore", "load", "backup")),
     ("sqlite", "migration"),
 ]
 SAMPLE = 25  # points, and disks, for every day
@@ -80,6 +79,7 @@ class Case:
         asked = {
             "restore": {"restore": str(copy_in(self.backend, directory))},
             "backup": {"backup": str(target(directory))},
+            "load": {"load": True},
         }
         return laboratory.run(
             self.backend, directory, fault=fault, recording=recording, weakness=weakness, **asked.get(self.kind, {})
@@ -96,9 +96,16 @@ class Case:
             if asyncio.run(_look(url)) != self.before:
                 raise FailedTrialError("the backup is there, and is not the store")
         found = look(store_url(self.backend, directory))
-        allowed = [self.after] if RESTORE in account.done else [self.before, self.after]
-        if found not in allowed:
-            raise FailedTrialError(f"it is neither as before nor as after; it holds {found.head}")
+        if found not in self._allowed(account):
+            raise FailedTrialError(f"it is not as it was told to be; it holds {found.head}")
+
+    def _allowed(self, account: Account) -> list[State]:
+        for asked in (RESTORE, LOAD):
+            if asked in account.done:
+                return [self.after]
+            if asked in account.begun and asked not in account.open:  # it failed, and said so
+                return [self.before]
+        return [self.before, self.after]
 
 
 def copy_in(backend: str, directory: Path) -> Path:
@@ -216,7 +223,12 @@ def test_it_is_whole_or_nothing_at_every_point(
 
 @pytest.mark.parametrize(
     ("backend", "kind", "weakness"),
-    [("sqlite", "migration", "migrates step by step"), ("sqlite", "backup", "backs up in place")],
+    [
+        ("sqlite", "migration", "migrates step by step"),
+        ("sqlite", "backup", "backs up in place"),
+        ("sqlite", "load", "loads in two commits"),
+        ("json", "load", "loads in two commits"),
+    ],
 )
 def test_it_catches_a_store_that(backend: str, kind: str, weakness: str, laboratory: Laboratory) -> None:
     case = prepare(laboratory, backend, kind)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import shutil
 
 import pytest
+from polaris_json_fs import checkpoint
 from polaris_json_fs.faults import explain
 
 from polaris_core import (
@@ -15,6 +17,7 @@ from polaris_core import (
     DeleteNode,
     Emit,
     HistoryReplacedError,
+    OutcomeUnknownError,
     SetMeta,
     StoreFullError,
     StoreReadOnlyError,
@@ -174,6 +177,94 @@ def test_a_restore_replaces_everything_in_every_process(serve, everything, fille
                 assert (await store.verify()).findings == ()
 
     asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("step", ["finish", "conclude"])
+@pytest.mark.parametrize("same", [True, False], ids=["by the same process", "by another one"])
+def test_what_is_written_after_a_restore_that_failed_half_way_stays(serve, filled, tmp_path, monkeypatch, step, same):
+    async def scenario():
+        async with serve() as store, serve() as other:
+            await store.backup(tmp_path / "copy")
+            await store.commit(Batch(CreateNode("later")))
+            done = getattr(checkpoint, step)
+
+            def fail(*given):
+                if given[0] == filled:
+                    raise OSError(errno.EIO, "Input/output error")
+                return done(*given)
+
+            with monkeypatch.context() as broken:
+                broken.setattr(store.storage._store, "_finish_left", lambda: None)
+                broken.setattr(checkpoint, step, fail)
+                with pytest.raises(OutcomeUnknownError, match="the next write, or the next opening, finishes it"):
+                    await store.restore(tmp_path / "copy")
+            await (store if same else other).commit(Batch(CreateNode("acknowledged")))
+            for reader in (store, other):
+                assert await names(reader) == ["a", "acknowledged", "b", "c", "d"]
+        async with serve() as store:
+            assert await names(store) == ["a", "acknowledged", "b", "c", "d"]
+            assert (await store.verify()).findings == ()
+
+    asyncio.run(scenario())
+
+
+def test_a_restore_that_fails_before_it_counts_has_changed_nothing(serve, everything, filled, tmp_path, monkeypatch):
+    async def scenario():
+        async with serve() as store:
+            await store.backup(tmp_path / "copy")
+            before = await everything(store)
+
+            def fail(*given, **named):
+                raise OSError(errno.ENOSPC, "No space left on device")
+
+            with monkeypatch.context() as broken:
+                broken.setattr(checkpoint, "write", fail)
+                with pytest.raises(StoreFullError):
+                    await store.restore(tmp_path / "copy")
+            assert await everything(store) == before
+            await store.commit(Batch(CreateNode("acknowledged")))
+        async with serve() as store:
+            assert await names(store) == ["a", "acknowledged", "b", "c", "d"]
+
+    asyncio.run(scenario())
+
+
+RESTORED_AND_KILLED = """
+from polaris_core import open_graph
+from polaris_json_fs import checkpoint
+
+def killed(directory, location, place=checkpoint.place):
+    if (directory / "manifest.json.next").exists():
+        os.kill(os.getpid(), 9)
+    return place(directory, location)
+
+async def main():
+    async with open_graph(f"json:///{path}") as graph:
+        checkpoint.place = killed
+        await graph.restore(arguments["copy"])
+
+asyncio.run(main())
+"""
+
+
+def test_what_is_written_beside_a_restore_that_was_killed_half_way_stays(serve, start, filled, tmp_path):
+    async def scenario():
+        async with serve() as store:
+            await store.backup(tmp_path / "copy")
+            await store.commit(Batch(CreateNode("later")))
+            process = start(RESTORED_AND_KILLED, copy=str(tmp_path / "copy"))
+            await asyncio.to_thread(process.wait, 30)
+            assert process.returncode == -9
+            await store.commit(Batch(CreateNode("acknowledged")))
+            assert await names(store) == ["a", "acknowledged", "b", "c", "d"]
+        async with serve() as store:
+            assert await names(store) == ["a", "acknowledged", "b", "c", "d"]
+
+    asyncio.run(scenario())
+
+
+async def names(store):
+    return await store.read(lambda session: session.keys("node", "", 100))
 
 
 def test_a_cursor_of_before_a_restore_is_told_so(filled, tmp_path):

@@ -6,11 +6,12 @@ other writers, in whatever process. Whoever wants both takes the file lock first
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from polaris_core import OutcomeUnknownError, StoreUnavailableError
-from polaris_json_fs.counter import UNSYNCED, SharedCounter
+from polaris_json_fs import checkpoint
+from polaris_json_fs.counter import REPLACING, UNSYNCED, SharedCounter
 from polaris_json_fs.faults import translated
 from polaris_json_fs.following import Following
 from polaris_json_fs.journal import content, encode_frame, encode_plan, scan
@@ -33,7 +34,7 @@ class Committing(Following):
         """Return a context in which nobody else commits; what its session stored is committed at its end."""
         self._check()
         with translated(self._location):
-            self._file_lock.acquire()
+            self._acquire_to_write()
         try:
             with translated(self._location):
                 self._catch_up_to_the_end()
@@ -43,6 +44,29 @@ class Committing(Following):
                 self._commit(session.plan)
         finally:
             self._file_lock.release()
+
+    def _acquire_to_write(self) -> None:
+        """Take the lock for commits, and settle a restore that was left half done: what is committed before would be lost."""
+        self._file_lock.acquire()
+        while self._shared().flags & REPLACING:
+            self._file_lock.release()
+            with self._checkpoint_lock, self._file_lock:
+                if self._shared().flags & REPLACING:
+                    self._settle_replacement()
+            self._file_lock.acquire()
+
+    def _settle_replacement(self) -> None:
+        """Finish a restore that counts, or take note that it does not. Called with both locks."""
+        counter, manifest = self._shared(), checkpoint.finish(self.directory, self._location)
+        if manifest is not None and manifest.position > counter.position:
+            with self._state:
+                self._reload()
+            counter.set(manifest.generation, manifest.position)
+            counter.flags = 0
+            with suppress(OSError):  # what is left of the history before is deleted by the next opening
+                checkpoint.tidy(self.directory, manifest.generation)
+        else:
+            counter.flags &= ~REPLACING
 
     def _shared(self) -> SharedCounter:
         assert self.counter is not None  # noqa: S101 - a store that is open for writing has one

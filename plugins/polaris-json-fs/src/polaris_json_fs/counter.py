@@ -14,7 +14,7 @@ from typing import Final
 
 from polaris_json_fs.files import sync_directory, write_all
 
-__all__ = ["UNSYNCED", "SharedCounter", "boot_id"]
+__all__ = ["REPLACING", "UNSYNCED", "SharedCounter", "boot_id"]
 
 _MAGIC: Final = 0x31_72_65_74_6E_75_6F_43  # "Counter1"
 _SIZE: Final = 4_096
@@ -23,6 +23,8 @@ _BOOT, _BOOT_END = 64, 128
 
 UNSYNCED: Final = 2
 """Commits were acknowledged that a power loss may take back, during the boot that the file names."""
+REPLACING: Final = 4
+"""A restore is under way, or its process died or failed in it: nothing is committed before that is settled."""
 
 
 def boot_id() -> bytes:
@@ -83,7 +85,7 @@ class SharedCounter:
 
     @property
     def flags(self) -> int:
-        """`UNSYNCED` or 0, changed only by the holder of the lock."""
+        """`UNSYNCED` and `REPLACING`, or 0; changed only by the holder of the lock."""
         return self._cells[_FLAGS]
 
     @flags.setter

@@ -10,8 +10,16 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from polaris_core import EditConflictError, StoreBusyError, StoreDamagedError, StoreUnavailableError
+from polaris_core import (
+    EditConflictError,
+    OutcomeUnknownError,
+    StorageError,
+    StoreBusyError,
+    StoreDamagedError,
+    StoreUnavailableError,
+)
 from polaris_json_fs import checkpoint
+from polaris_json_fs.counter import REPLACING
 from polaris_json_fs.editing import EditableStore
 from polaris_json_fs.faults import translated
 from polaris_json_fs.files import make_directory, sync_directory, write_file
@@ -124,8 +132,8 @@ class MaintainedStore(EditableStore):
                     where=where,
                 )
             with translated(self._location), self._checkpoint_lock, self._file_lock:
-                self._catch_up_to_the_end()
                 self._finish_left()
+                self._catch_up_to_the_end()
                 return self._replace_by(origin, progress)
         finally:
             origin.release()
@@ -137,14 +145,28 @@ class MaintainedStore(EditableStore):
         copied.freeze(origin._state, whole=True)
         files = origin._whole(copied.head())
         kept = (file for file in files if head.floor == copied.head().floor or not file[0].startswith("changes/"))
-        checkpoint.write(self.directory, self._manifest, after, _told(kept, progress), whole=True)
-        checkpoint.finish(self.directory, self._location)
-        with self._state:
-            self._reload()
-        self._shared().set(after.generation, after.position)
-        self._shared().flags = 0
-        checkpoint.tidy(self.directory, after.generation)
+        counter = self._shared()
+        counter.flags |= REPLACING
+        try:
+            checkpoint.write(self.directory, self._manifest, after, _told(kept, progress), whole=True)
+            self._settle_replacement()
+        except Exception as error:
+            if self._counts(after):
+                raise OutcomeUnknownError(
+                    f"{self._location}: the restore failed when everything was written ({error}); the next write, or the next"
+                    " opening, finishes it if it can"
+                ) from error
+            counter.flags &= ~REPLACING
+            raise
         return head
+
+    def _counts(self, after: Manifest) -> bool:
+        """Return whether a manifest may be the one in force, or is about to be."""
+        try:
+            newest = checkpoint.newest(self.directory, self._location)
+        except (OSError, StorageError):
+            return True
+        return newest is not None and newest.generation == after.generation
 
 
 def _told(files: Iterator[tuple[str, bytes]], progress: Progress | None) -> Iterator[tuple[str, bytes]]:

@@ -14,6 +14,7 @@ from polaris_core import StorageError, StoreBusyError
 from polaris_core.abc import CommitPlan
 from polaris_json_fs import checkpoint, written
 from polaris_json_fs.committing import Committing
+from polaris_json_fs.counter import REPLACING
 from polaris_json_fs.faults import translated
 from polaris_json_fs.journal import Turn, encode_turn
 from polaris_json_fs.layout import NEXT
@@ -138,7 +139,7 @@ class Store(Committing):
     def _turn(self) -> Frozen | None:
         """Let commits go on in a new journal, and hold on to the state before them; None if the files say it already."""
         newest = checkpoint.newest(self.directory, self._location)
-        pending = (self.directory / NEXT).exists()
+        pending = (self.directory / NEXT).exists() or self._shared().flags & REPLACING
         if pending or newest is None or newest.generation != self._manifest.generation:
             with self._file_lock:
                 self._finish_left()
@@ -152,7 +153,10 @@ class Store(Committing):
                 return self._records.freeze(self._state)
 
     def _finish_left(self) -> None:
-        """Finish the checkpoint of a process that died. Called with both locks."""
+        """Finish the checkpoint or restore of a process that died. Called with both locks."""
+        if self._shared().flags & REPLACING:
+            self._settle_replacement()
+            return
         left = checkpoint.finish(self.directory, self._location)
         if left is not None and left.generation != self._manifest.generation:
             self._shared().generation = left.generation

@@ -17,8 +17,10 @@ from polaris_core import (
     CreateNode,
     DeleteEdge,
     DeleteNode,
+    Edge,
     Emit,
     Graph,
+    Node,
     Patch,
     PatchEdge,
     PatchNode,
@@ -31,7 +33,17 @@ from polaris_core import (
 )
 from polaris_core.abc import Session, StorageOptions
 
-__all__ = ["AFTERWARDS", "STEPS", "ContradictionError", "State", "frozen_time", "observe", "state_after", "step"]
+__all__ = [
+    "AFTERWARDS",
+    "LOADED",
+    "STEPS",
+    "ContradictionError",
+    "State",
+    "frozen_time",
+    "observe",
+    "state_after",
+    "step",
+]
 
 _NOW = 1_700_000_000_000_000
 
@@ -61,6 +73,13 @@ STEPS: Sequence[Batch] = (
     Batch((CreateNode("Charles"), CreateEdge("Charles", "knows", "Ada Lovelace"))),
     Batch(PatchNode("part 7", Patch(unset=["text"], observe=[f"observation {number}" for number in range(20)]))),
 )
+LOADED: Sequence[Node | Edge] = (
+    *(Node(f"loaded {number}", "part", {"text": _FILLING[number:]}) for number in range(60)),
+    Node("Ada Lovelace", "person", {"loaded": True}, ["is in the store already"]),
+    *(Edge(f"loaded {number}", "of", "Ada Lovelace") for number in range(0, 60, 2)),
+    Edge("loaded 1", "of", "somebody who is made for it"),
+)
+"""What a bulk load brings, to be merged with what is there."""
 AFTERWARDS = len(STEPS)
 """The number of the write that shows a store to work again after whatever happened to it."""
 

@@ -192,10 +192,26 @@ def _backs_up_in_place() -> None:
 
 
 _OTHER = "it holds what no allowed history leads to"
+
+
+def _loads_in_two_commits() -> None:
+    from polaris_core import Graph
+
+    whole = Graph.load
+
+    async def load(self: Graph, records: Any, **asked: Any) -> Any:
+        half = len(records) // 2
+        await whole(self, records[:half], **asked)
+        return await whole(self, records[half:], **asked)
+
+    Graph.load = load  # type: ignore[method-assign]
+
+
 _UNTOLD = "acknowledged writes are lost, and no new epoch says so"
 
 WEAKNESSES: Mapping[str, Weakness] = {
     "migrates step by step": Weakness(backend="sqlite", weaken=_migrates_step_by_step, shows="lacks a part"),
+    "loads in two commits": Weakness(backend="", weaken=_loads_in_two_commits, shows="not as it was told to be"),
     "backs up in place": Weakness(backend="sqlite", weaken=_backs_up_in_place, shows="moved is an empty file"),
     "takes a full disk for success": Weakness(backend="json", weaken=_takes_a_full_disk_for_success, shows=_OTHER),
     "takes a failed sync for success": Weakness(backend="json", weaken=_takes_a_failed_sync_for_success, shows=_OTHER),

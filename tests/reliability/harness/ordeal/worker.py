@@ -19,12 +19,12 @@ from typing import Any
 import attrs
 
 from ordeal.backends import boot_again, in_small_steps
-from ordeal.history import AFTERWARDS, frozen_time, observe, step
+from ordeal.history import AFTERWARDS, LOADED, frozen_time, observe, step
 from ordeal.interposer import Action, Fault, Interposer, Kind, MissingError
 from ordeal.weaknesses import WEAKNESSES
 from polaris_core import Graph, OutcomeUnknownError, PolarisError, RefusedError, open_graph
 
-RESTORE, BACKUP = 1_000, 1_001
+RESTORE, BACKUP, LOAD = 1_000, 1_001, 1_002
 _SECONDS = 30  # until a task is taken for hanging
 
 
@@ -35,7 +35,8 @@ class Task:
     `moves` are lists of the numbers of steps: those of one list are written together. With `abandon` the process ends
     without closing the store. With `recover` the store is opened again, in the same process and without faults, and
     written once more. `patient` stores make no checkpoints before they are closed. After the moves the store is restored from
-    the backup at `restore`, and backed up to `backup`; notes call the two steps `RESTORE` and `BACKUP`.
+    the backup at `restore`, backed up to `backup`, and with `load` loaded with `LOADED`; notes call these steps `RESTORE`,
+    `BACKUP` and `LOAD`.
     """
 
     url: str
@@ -52,6 +53,7 @@ class Task:
     patient: bool = False
     restore: str = ""
     backup: str = ""
+    load: bool = False
 
     def encode(self) -> str:
         """Return the task as a line."""
@@ -134,6 +136,8 @@ class Performance:
             await self._do(RESTORE, lambda: graph.restore(self._task.restore))
         if graph and self._task.backup:
             await self._do(BACKUP, lambda: graph.backup(self._task.backup))
+        if graph and self._task.load:
+            await self._do(LOAD, lambda: graph.load(LOADED, on_existing="merge", on_dangling="create"))
         if self._task.abandon:
             self.finish()
         if graph:
