@@ -158,7 +158,7 @@ async def measure(
         await graph.create_node(f"node-{number}", "package", ATTRIBUTES, [TEXT])
 
     async def read() -> None:
-        await graph.service.get_node(chance.choice(names), fresh=True)
+        await graph.get_node(chance.choice(names), fresh=True)
 
     def note(name: str, raw_rate: float, polaris_rate: float) -> None:
         figure = figures.setdefault(name, {"raw": [], "polaris": [], "ratio": []})

@@ -40,9 +40,9 @@ class BlockingReads:
         while (item := self._thread.call(following())) is not None:
             yield item[0]
 
-    def get_node(self, name: str) -> Node:
+    def get_node(self, name: str, *, fresh: bool = False) -> Node:
         """As `Graph.get_node`."""
-        return self._call(self._state.get_node(name))
+        return self._call(self._state.get_node(name, fresh=fresh))
 
     def get_nodes(self, names: Iterable[str]) -> dict[str, Node]:
         """As `Graph.get_nodes`."""

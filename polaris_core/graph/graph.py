@@ -72,8 +72,8 @@ class Graph(Committed, Verbs):
     async def _read(self, program: Program[T]) -> T:
         return await self.service.read(program)
 
-    async def _node(self, name: str) -> Node | None:
-        return await self.service.get_node(name)
+    def _node(self, name: str, *, fresh: bool) -> Awaitable[Node | None]:
+        return self.service.look_up(name, fresh=fresh)
 
     async def _write(self, mutation: Mutation) -> Result:
         try:  # as `commit`, a coroutine less: this is every single write

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Iterable, Mapping, Sequence
 from typing import Any, TypeAlias, TypeVar, cast
 
 from polaris_core.errors import EdgeNotFoundError, InvalidValueError, NodeNotFoundError
@@ -57,8 +57,11 @@ class Reading(ABC):
     async def _ask(self, question: Question[T]) -> T:
         """Answer a question from one committed state."""
 
-    async def _node(self, name: str) -> Node | None:
+    def _node(self, name: str, *, fresh: bool) -> Awaitable[Node | None]:  # noqa: ARG002 - here nothing is cached
         """Return a node by its normalised name."""
+        return self._asked(name)
+
+    async def _asked(self, name: str) -> Node | None:
         return (await self._ask(Nodes((name,)))).get(name)
 
     async def _explained(self, error: NodeNotFoundError) -> NodeNotFoundError:
@@ -75,10 +78,10 @@ class Reading(ABC):
 
     # --- nodes ----------------------------------------------------------------------------------------------------
 
-    async def get_node(self, name: str) -> Node:
-        """Return a node; raises `NodeNotFoundError`, which carries existing names that look alike."""
+    async def get_node(self, name: str, *, fresh: bool = False) -> Node:
+        """Return a node, with `fresh` past the cache; raises `NodeNotFoundError`, which carries names that look alike."""
         name = normalize_name(name)
-        node = await self._node(name)
+        node = await self._node(name, fresh=fresh)
         if node is None:
             raise await self._explained(NodeNotFoundError(f"no node {name!r}", key=name))
         return node

@@ -200,11 +200,18 @@ class StorageService:
 
     async def get_node(self, name: str, *, fresh: bool = False) -> Node | None:
         """Return the node of a normalised name, or None; without a hop where the cache is as new as the store, unless `fresh`."""
+        return await self.look_up(name, fresh=fresh)
+
+    def look_up(self, name: str, *, fresh: bool = False) -> Awaitable[Node | None]:
+        """As `get_node`, for who awaits it on the spot: past the cache it is without a coroutine of its own."""
         if self._nodes is None or fresh:
-            return cast("Node | None", await self._home.call(self._submit_read, name))
+            return self._home.call(self._submit_read, name)
+        return self._cached(self._nodes, name)
+
+    async def _cached(self, nodes: NodeCache, name: str) -> Node | None:
         _ = self._home.loop  # or the refusal, as on the way there
         self._check_open()
-        node: Any = self._nodes.get(name, self.storage.stamp())
+        node: Any = nodes.get(name, self.storage.stamp())
         if node is UNKNOWN:
             node = await self._home.call(self._submit_read, name)
         return cast("Node | None", node)

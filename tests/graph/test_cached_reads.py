@@ -62,7 +62,7 @@ def test_a_fresh_read_passes_the_cache_by() -> None:
             await graph.create_node("a")
             hops = counting(graph)
             for _ in range(5):
-                await graph.service.get_node("a", fresh=True)
+                await graph.get_node("a", fresh=True)
             assert hops == [5]
 
     asyncio.run(main())

@@ -7,6 +7,8 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import Any, NamedTuple, TypeVar
 
+import attrs
+
 from polaris_core.abc import Cache, CacheOptions, CacheStatistics
 from polaris_core.cache import LRUCache
 
@@ -198,14 +200,4 @@ class CountsTheSetsOfOneThread(LRUCache):
 
     def statistics(self) -> CacheStatistics:
         counts = super().statistics()
-        return CacheStatistics(
-            hits=counts.hits,
-            misses=counts.misses,
-            sets=counts.sets - self._foreign,
-            replaced=counts.replaced,
-            evictions=counts.evictions,
-            expirations=counts.expirations,
-            invalidations=counts.invalidations,
-            entries=counts.entries,
-            bytes=counts.bytes,
-        )
+        return attrs.evolve(counts, sets=counts.sets - self._foreign)
