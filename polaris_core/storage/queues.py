@@ -221,8 +221,9 @@ def _together(
 
     async def program(session: Session) -> tuple[Sequence[Any], Seen | None]:
         nodes: dict[str, Node | PolarisError | None] = dict.fromkeys(names)
-        if names:
-            nodes.update((record.name, _decoded(record)) for record in await session.nodes(names) if record)
+        for record in await session.nodes(names) if names else ():
+            if record is not None:
+                nodes[record.name] = _decoded(record)
         answers: list[Any] = []
         for one in asked:
             try:
