@@ -8,6 +8,7 @@ from pathlib import Path
 
 from polaris_core.testing import CacheConformance, StorageConformance
 from polaris_core.testing.conformance import PARAMETERS
+from polaris_core.testing.kits import Kit
 from polaris_core.testing.laws.subject import Subject
 
 PAGE = (Path(__file__).resolve().parents[1] / "docs" / "reference" / "conformance.md").read_text(encoding="utf-8")
@@ -23,9 +24,9 @@ def written(name: str) -> str:
 
 def laws(kit: type) -> list[str]:
     """What the page says of the laws: for each class its sentence and its tests."""
-    lines = []
+    lines = [f"`{kit.__name__}`: {(inspect.getdoc(kit) or '').splitlines()[0]}", ""]
     for group in inspect.getmro(kit):
-        own = [name for name in vars(group) if name.startswith("test_")]
+        own = [name for name in vars(group) if name.startswith("test_") and group is not Kit]
         if own:
             lines += [f"### {group.__name__}", "", *(inspect.getdoc(group) or "").splitlines()[:1], ""]
             lines += [f"- `{name}`" for name in own]

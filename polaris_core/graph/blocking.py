@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import AsyncIterable, Iterable, Iterator, Sequence, Sized
 from contextlib import contextmanager
 from os import PathLike
@@ -39,6 +40,7 @@ class BlockingGraph(BlockingReads):
     def __init__(self, thread: LoopThread, graph: Graph) -> None:
         super().__init__(thread, graph)
         self._graph = graph
+        self._closing = threading.Lock()
 
     def __enter__(self) -> Self:
         return self
@@ -50,11 +52,12 @@ class BlockingGraph(BlockingReads):
 
     def close(self) -> None:
         """Close the graph and end its thread. Closing twice is closing once; an interrupt waits until it is closed."""
-        try:
-            if self._thread.lives:
-                self._close()
-        finally:
-            self._thread.stop()
+        with self._closing:
+            try:
+                if self._thread.lives:
+                    self._close()
+            finally:
+                self._thread.stop()
 
     def _close(self) -> None:
         try:

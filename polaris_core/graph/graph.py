@@ -135,7 +135,7 @@ class Graph(Committed, Verbs):
 
     @asynccontextmanager
     async def transaction(self, *, author: str | None = None, validate: bool = True) -> AsyncIterator[Transaction]:
-        """Read and write in a transaction that commits when the block ends without an error.
+        """Read and write in a transaction that commits when the block ends without an error, unless the block did so itself.
 
         Raises `ConflictError` where something the transaction read was changed meanwhile; then nothing was written.
         """

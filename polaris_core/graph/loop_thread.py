@@ -6,13 +6,16 @@ import asyncio
 import os
 import threading
 from collections.abc import Coroutine
+from concurrent.futures import CancelledError
 from typing import Any, TypeVar
 
-from polaris_core.errors import ForkedError, StoreClosedError
+from polaris_core.errors import ForkedError, OutcomeUnknownError, StoreClosedError
 
 __all__ = ["LoopThread"]
 
 T = TypeVar("T")
+
+_PATIENCE = 5.0  # seconds; who closed the graph in order has left nothing that takes long
 
 
 class LoopThread:
@@ -21,6 +24,8 @@ class LoopThread:
     def __init__(self) -> None:
         self.loop: asyncio.AbstractEventLoop = asyncio.new_event_loop()
         self._process = os.getpid()
+        self._door = threading.Lock()
+        self._stopping = False
         self._thread = threading.Thread(target=self.loop.run_forever, name="polaris-graph", daemon=True)
         self._thread.start()
 
@@ -38,27 +43,34 @@ class LoopThread:
         if self._forked:
             coroutine.close()
             raise ForkedError("the process forked after this graph was opened; open it again in the child")
-        if self.loop.is_closed():
-            coroutine.close()
-            raise StoreClosedError("the graph is closed")
-        future = asyncio.run_coroutine_threadsafe(coroutine, self.loop)
+        with self._door:  # who comes in before it is shut is waited for, and nobody after
+            if self._stopping:
+                coroutine.close()
+                raise StoreClosedError("the graph is closed")
+            future = asyncio.run_coroutine_threadsafe(coroutine, self.loop)
         try:
             return future.result()
+        except CancelledError:
+            raise OutcomeUnknownError("the graph was closed before it answered") from None
         except BaseException:
             future.cancel()
             raise
 
     def stop(self) -> None:
-        """Cancel what still runs there, and end the loop and its thread."""
+        """Let what still runs there come to its end, or cancel it after some seconds, and end the loop and its thread."""
         if self.lives:
-            self.call(_cancel_others())
+            with self._door:
+                self._stopping = True
+            asyncio.run_coroutine_threadsafe(_end_others(), self.loop).result()
             self.loop.call_soon_threadsafe(self.loop.stop)
             self._thread.join()
             self.loop.close()
 
 
-async def _cancel_others() -> None:
+async def _end_others() -> None:
     others = asyncio.all_tasks() - {asyncio.current_task()}
-    for task in others:
-        task.cancel()
-    await asyncio.gather(*others, return_exceptions=True)
+    if others:
+        _, late = await asyncio.wait(others, timeout=_PATIENCE)
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*late, return_exceptions=True)

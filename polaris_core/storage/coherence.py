@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from polaris_core.abc.cache import Cache
-from polaris_core.errors import PolarisError, StoreDamagedError
+from polaris_core.errors import PolarisError
 from polaris_core.history import nodes_touched
 from polaris_core.model import Node
 from polaris_core.records import Head, Session
@@ -66,12 +66,13 @@ class NodeCache:
     def take(self, seen: Seen, stamp: int | None) -> None:
         """Take in what a read has seen, whose state had this stamp; None where the stamp moved while it was read.
 
-        Of reads that end in another order than they began in, the one that saw less changes nothing.
+        Of reads that end in another order than they began in, the one that saw less changes nothing; nor does one of another
+        history while which the stamp moved, as that may be the history before.
         """
         head, (before, known) = seen.head, self._known
         if before != head:
             same_history = before is not None and before[:2] == head[:2]
-            if before is not None and same_history and before.seq > head.seq:
+            if before is not None and (before.seq > head.seq if same_history else stamp is None):
                 return
             known = None
             self._known = _Known(before)
@@ -86,18 +87,22 @@ class NodeCache:
 
     def clear(self) -> None:
         """Forget everything."""
-        self._known = _Known()
+        self.distrust()
         self._cache.clear()
+
+    def distrust(self) -> None:
+        """Serve nothing until another read was taken in."""
+        self._known = _Known()
 
 
 async def _stale(session: Session, before: Head | None, head: Head) -> frozenset[str] | None:
     """Return the names that were touched between two states, the later one of which a session sees; None for any name."""
-    if before is None or before[:2] != head[:2] or not head.floor <= before.seq <= head.seq:
+    if before is None or before[:2] != head[:2] or not head.floor <= before.seq <= head.seq <= before.seq + _FOLLOWED:
         return None
     if before.seq == head.seq:
         return frozenset()
     try:
         changes = await session.changes(before.seq, _FOLLOWED, None)
         return nodes_touched(changes) if changes and changes[-1].seq == head.seq else None
-    except StoreDamagedError:  # the feed's, which is no reason to refuse a node
+    except Exception:  # noqa: BLE001 - the feed cannot be read, which is no reason to refuse a node
         return None

@@ -7,6 +7,7 @@ the group goes on without it.
 from __future__ import annotations
 
 import asyncio
+import logging
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
@@ -33,6 +34,7 @@ __all__ = ["ReadQueue", "WriteQueue"]
 T = TypeVar("T")
 
 _READERS = 2
+_log = logging.getLogger(__name__)
 
 
 _Call: TypeAlias = tuple[T, "asyncio.Future[Any]"]
@@ -42,13 +44,20 @@ _Call: TypeAlias = tuple[T, "asyncio.Future[Any]"]
 class _Queue(ABC, Generic[T]):
     """Calls that wait, and the tasks that carry groups of them to the store."""
 
+    _unanswered: type[PolarisError] = StoreClosedError
+    """What is raised where a group was on its way when the event loop ended."""
+
     def __init__(self, storage: Storage, limits: Limits, *, carriers: int) -> None:
         self.storage = storage
         self.limits = limits
         self._carriers = carriers
         self._waiting: deque[_Call[T]] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._loop: asyncio.AbstractEventLoop
+
+    def enter(self) -> None:
+        """Live on the running event loop."""
+        self._loop = asyncio.get_running_loop()
 
     def submit(self, asked: T) -> asyncio.Future[Any]:
         """Wait in the queue; the future is the answer. Raises `LimitExceededError` where too many wait already."""
@@ -61,18 +70,13 @@ class _Queue(ABC, Generic[T]):
                 size=len(self._waiting) + 1,
                 maximum=self.limits.queued,
             )
-        loop = self._loop or self._settle_down()
-        answer: asyncio.Future[Any] = loop.create_future()
+        answer: asyncio.Future[Any] = self._loop.create_future()
         self._waiting.append((asked, answer))
         if (
             len(self._tasks) < self._carriers
         ):  # it starts with the next turn of the loop: who comes in this one goes along
-            self._tasks.add(loop.create_task(self._carry()))
+            self._tasks.add(self._loop.create_task(self._carry()))
         return answer
-
-    def _settle_down(self) -> asyncio.AbstractEventLoop:
-        self._loop = asyncio.get_running_loop()
-        return self._loop
 
     async def drain(self) -> None:
         """Wait until everything that was submitted is answered."""
@@ -85,7 +89,8 @@ class _Queue(ABC, Generic[T]):
             while group := self._next():
                 await self._answer(group)
         except asyncio.CancelledError:  # only the end of the loop cancels it
-            _abandon((*group, *self._waiting))
+            _abandon(group, self._unanswered)
+            _abandon(self._waiting, StoreClosedError)
             self._waiting.clear()
             raise
         finally:  # in the turn that found nothing more: who comes later starts another task
@@ -106,6 +111,8 @@ class WriteQueue(_Queue[Batch | Program[CommitPlan]]):
     A program that plans a commit by itself may wait among them; it travels alone, and its answer is its plan. How many
     mutations there are is counted here; how much they write is known, and bounded, where they are planned.
     """
+
+    _unanswered = OutcomeUnknownError
 
     def __init__(self, storage: Storage, limits: Limits, now: Callable[[], int]) -> None:
         super().__init__(storage, limits, carriers=1)
@@ -165,10 +172,18 @@ class WriteQueue(_Queue[Batch | Program[CommitPlan]]):
             _settle(answer, outcome)
 
     async def _answer_program(self, program: Program[CommitPlan], answer: asyncio.Future[Any]) -> None:
+        decided = False
+
+        async def watched(session: Session) -> CommitPlan:
+            nonlocal decided
+            decision = await program(session)
+            decided = True
+            return decision
+
         try:
-            outcome: object = None if answer.done() else await self.storage.commit(program)
+            outcome: object = None if answer.done() else await self.storage.commit(watched)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is this caller's answer
-            outcome = error
+            outcome = _unknown(error) if decided and not isinstance(error, PolarisError) else error
         _settle(answer, outcome)
 
 
@@ -198,8 +213,9 @@ class ReadQueue(_Queue[Program[Any] | str]):
 
     async def _answer(self, group: Sequence[_Call[Program[Any] | str]]) -> None:
         stamp = None if self._nodes is None else self.storage.stamp()
+        cache = self._nodes if stamp is not None else None  # what is read without a stamp is not kept
         try:
-            answers, seen = await self.storage.read(_together([asked for asked, _ in group], self._nodes, stamp))
+            answers, seen = await self.storage.read(_together([asked for asked, _ in group], cache, stamp))
         except Exception as error:  # noqa: BLE001 - whatever it is, it is these callers' answer
             for_all = isinstance(error, PolarisError) and not isinstance(error, ProgramError)
             if len(group) > 1 and not for_all:
@@ -208,8 +224,12 @@ class ReadQueue(_Queue[Program[Any] | str]):
                     await self._answer((call,))
                 return
             answers, seen = [error] * len(group), None
-        if seen is not None and self._nodes is not None:
-            self._nodes.take(seen, stamp if stamp == self.storage.stamp() else None)
+        if seen is not None and cache is not None:
+            try:
+                cache.take(seen, stamp if stamp == self.storage.stamp() else None)
+            except Exception:  # noqa: BLE001 - a cache that fails keeps nothing, and nobody from an answer
+                _log.exception("the cache of nodes failed")
+                cache.distrust()
         for (_, answer), outcome in zip(group, answers, strict=True):
             _settle(answer, outcome)
 
@@ -253,9 +273,7 @@ def _settle(answer: asyncio.Future[Any], outcome: object) -> None:
         answer.set_exception(outcome)
 
 
-def _abandon(calls: Iterable[_Call[Any]]) -> None:
+def _abandon(calls: Iterable[_Call[Any]], kind: type[PolarisError]) -> None:
     for _, answer in calls:
         if not answer.done():
-            answer.set_exception(
-                StoreClosedError("the event loop ended before the store answered; the outcome is unknown")
-            )
+            answer.set_exception(kind("the event loop ended before the store answered"))

@@ -52,7 +52,7 @@ class StorageService:
     ) -> None:
         """Stand before `storage`, or before the installed backend `storage_type` with its files in `storage_dir`.
 
-        `cache` keeps nodes by name, as new as the store.
+        `cache` keeps nodes by name, as new as the store, and None for names that no node has.
         """
         self.options: StorageOptions = options or StorageOptions()
         self.limits: Limits = limits or Limits()
@@ -72,6 +72,8 @@ class StorageService:
         """Open the store and return where it stands; the running event loop becomes the service's home."""
         head = await self.storage.open()
         self._home.enter()
+        self._writes.enter()
+        self._reads.enter()
         self._open = True
         _OPEN.add(self)
         return head
@@ -228,7 +230,10 @@ class StorageService:
 
     async def restore(self, source: Path, progress: Progress | None = None) -> Head:
         """As `Backup.restore`; raises `UnsupportedError` where the store has no such thing."""
-        head = await self._home.call(self._required("backup", Backup).restore, source, progress)
+        return await self._home.call(self._restore, source, progress)
+
+    async def _restore(self, source: Path, progress: Progress | None) -> Head:
+        head = await self._required("backup", Backup).restore(source, progress)
         if self._nodes is not None:  # nothing of it would be served, the stamp has moved; but it would stay
             self._nodes.clear()
         return head

@@ -35,6 +35,8 @@ class Kit:
     def __init_subclass__(cls, parameters: Sequence[str] | None = None, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if parameters is not None:
+            if hasattr(cls, "_kit"):
+                raise TypeError(f"{cls.__name__} derives from a kit, which says by itself what its parameters are")
             cls._kit, cls._parameters = cls, tuple(parameters)
             cls._laws = {
                 name: (law, tuple(getattr(law, "pytestmark", ())))

@@ -53,6 +53,13 @@ def test_a_law_may_not_be_weakened() -> None:
         type("TestMine", (CacheConformance,), {"test_none_is_a_value": lambda self: None})
 
 
+def test_a_kit_is_not_made_anew_by_who_derives_from_it() -> None:
+    with pytest.raises(TypeError, match="derives from a kit"):
+
+        class Lenient(CacheConformance, parameters=("open",)):
+            pass
+
+
 def test_a_kit_that_does_not_say_how_a_cache_is_made_says_so() -> None:
     kit: Any = type("TestMine", (CacheConformance,), {})()
     with pytest.raises(NotImplementedError, match="override `open`"):

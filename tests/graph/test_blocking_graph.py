@@ -132,3 +132,28 @@ def test_closing_that_is_interrupted_is_finished_all_the_same(caplog: pytest.Log
     assert not thread.lives
     gc.collect()
     assert caplog.messages == []
+
+
+@pytest.mark.parametrize("closers", [1, 3])
+def test_whoever_calls_while_others_close_gets_an_answer_or_hears_that_it_is_closed(closers: int) -> None:
+    for _ in range(10):
+        graph, heard = open_graph_blocking("memory:"), list[type]()
+        graph.create_node("a")
+
+        def read(graph: BlockingGraph = graph, heard: list[type] = heard) -> None:
+            try:
+                while True:
+                    graph.get_node("a", fresh=True)
+            except Exception as error:  # noqa: BLE001 - looked at below
+                heard.append(type(error))
+
+        threads = [
+            *(threading.Thread(target=read, daemon=True) for _ in range(4)),
+            *(threading.Thread(target=graph.close, daemon=True) for _ in range(closers)),
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(30)
+            assert not thread.is_alive()
+        assert heard == [StoreClosedError] * 4

@@ -1,12 +1,15 @@
 """Cached reads: no hop while nothing changes. That none shows what was replaced is a law of every storage."""
 
 import asyncio
+from collections.abc import Hashable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from polaris_core import Graph, NodeNotFoundError, open_graph
+from polaris_core import Graph, Node, NodeNotFoundError, StorageService, open_graph
 from polaris_core.abc import Program
+from polaris_core.cache import LRUCache
 
 
 def counting(graph: Graph) -> list[int]:
@@ -66,3 +69,23 @@ def test_a_fresh_read_passes_the_cache_by() -> None:
             assert hops == [5]
 
     asyncio.run(main())
+
+
+def test_a_cache_that_fails_keeps_nobody_from_an_answer(caplog: pytest.LogCaptureFixture) -> None:
+    class Full(LRUCache):
+        def set(self, key: Hashable, value: Any, *, seconds: float | None = None) -> None:
+            raise ZeroDivisionError
+
+    async def main() -> None:
+        service = StorageService("", "memory", cache=Full())
+        await service.initialize()
+        graph = Graph(service)
+        await graph.create_node("a", attributes={"n": 1})
+        answers = await asyncio.gather(graph.get_node("a"), graph.names(), graph.get_node("b"), return_exceptions=True)
+        assert [type(answer) for answer in answers] == [Node, tuple, NodeNotFoundError]
+        await graph.patch_node("a", set={"n": 2})
+        assert (await graph.get_node("a")).attributes == {"n": 2}
+        await graph.close()
+
+    asyncio.run(asyncio.wait_for(main(), 30))
+    assert "the cache of nodes failed" in caplog.text

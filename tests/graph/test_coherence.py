@@ -245,7 +245,8 @@ def test_more_changes_than_are_looked_through_cost_everything(monkeypatch: pytes
     assert cache.get("b", store.stamp) is UNKNOWN
 
 
-def test_a_feed_that_is_damaged_costs_the_entries_and_refuses_no_node() -> None:
+@pytest.mark.parametrize("failure", [StoreDamagedError("change 4 is damaged"), OSError("no such file")])
+def test_a_feed_that_cannot_be_read_costs_the_entries_and_refuses_no_node(failure: Exception) -> None:
     store, cache = Store(), new()
     store.commit(*map(CreateNode, NAMES))
     read(store, cache, *NAMES)
@@ -253,7 +254,7 @@ def test_a_feed_that_is_damaged_costs_the_entries_and_refuses_no_node() -> None:
 
     class Damaged(Image):
         def changes(self, after: int, limit: int, id: int | None) -> list[ChangeRecord]:
-            raise StoreDamagedError("change 4 is damaged", where="change 4")
+            raise failure
 
     store.image.__class__ = Damaged
     read(store, cache, "a")

@@ -24,6 +24,7 @@ from polaris_core import (
     InvalidValueError,
     LimitExceededError,
     Limits,
+    Node,
     NodeExistsError,
     OutcomeUnknownError,
     Patch,
@@ -216,6 +217,9 @@ def test_no_batch_is_applied_twice_where_a_store_fails_after_storing() -> None:
         ] * 3
         assert len({id(error) for error in errors}) == 3
         assert [change.kind for change in await Graph(service).changes()] == ["node.created", "node.updated", "event"]
+        with pytest.raises(OutcomeUnknownError):
+            await Graph(service).load([Node("b")])
+        assert await Graph(service).names() == ("a", "b")
         await service.close()
 
     asyncio.run(main())

@@ -24,6 +24,7 @@ from polaris_core import (
     StoreUnavailableError,
     open_graph,
 )
+from polaris_core.abc import FileLock
 
 
 def findings(serve, path):
@@ -259,6 +260,30 @@ def test_what_is_written_beside_a_restore_that_was_killed_half_way_stays(serve, 
             assert await names(store) == ["a", "acknowledged", "b", "c", "d"]
         async with serve() as store:
             assert await names(store) == ["a", "acknowledged", "b", "c", "d"]
+
+    asyncio.run(scenario())
+
+
+def test_a_restore_that_was_killed_half_way_is_read_by_all_once_one_has_opened_it(serve, start, filled, tmp_path):
+    async def scenario():
+        async with serve() as store:
+            await store.backup(tmp_path / "copy")
+            await store.commit(Batch(CreateNode("later")))
+            process = start(RESTORED_AND_KILLED, copy=str(tmp_path / "copy"))
+            await asyncio.to_thread(process.wait, 30)
+            assert process.returncode == -9
+            checking = FileLock(filled / "checkpoint.lock")  # as `verify` holds it: whoever opens now finishes nothing
+            checking.acquire()
+            async with serve() as other:
+                for reader in (store, other):
+                    assert await names(reader) == ["a", "b", "c", "d"]
+                checking.release()
+                await store.commit(Batch(CreateNode("acknowledged")))
+                await other.commit(Batch(CreateNode("by another")))
+                for reader in (store, other):
+                    assert await names(reader) == ["a", "acknowledged", "b", "by another", "c", "d"]
+        async with serve() as store:
+            assert await names(store) == ["a", "acknowledged", "b", "by another", "c", "d"]
 
     asyncio.run(scenario())
 

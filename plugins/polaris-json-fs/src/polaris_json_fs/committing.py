@@ -48,6 +48,9 @@ class Committing(Following):
     def _acquire_to_write(self) -> None:
         """Take the lock for commits, and settle a restore that was left half done: what is committed before would be lost."""
         self._file_lock.acquire()
+        if self._shared().deleted:  # the flag may stand in the one that others share since
+            with self._state:
+                self._share_again(self._shared(), locked=True)
         while self._shared().flags & REPLACING:
             self._file_lock.release()
             with self._checkpoint_lock, self._file_lock:
@@ -56,9 +59,13 @@ class Committing(Following):
             self._file_lock.acquire()
 
     def _settle_replacement(self) -> None:
-        """Finish a restore that counts, or take note that it does not. Called with both locks."""
+        """Finish a restore that counts, or take note that it does not. Called with both locks.
+
+        A restore begins a generation that no journal and no counter had before. Nothing else does while the flag is set; so a
+        manifest of a generation that the counter does not have yet is the restore's, and one that it has was seen already.
+        """
         counter, manifest = self._shared(), checkpoint.finish(self.directory, self._location)
-        if manifest is not None and manifest.position > counter.position:
+        if manifest is not None and manifest.generation > counter.generation:
             with self._state:
                 self._reload()
             counter.set(manifest.generation, manifest.position)

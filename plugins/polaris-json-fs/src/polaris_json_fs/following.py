@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from polaris_core import EditConflictError, StorageError, StoreBusyError, StoreDamagedError
 from polaris_core.abc import FileLock
 from polaris_json_fs import checkpoint
-from polaris_json_fs.counter import SharedCounter
+from polaris_json_fs.counter import REPLACING, SharedCounter
 from polaris_json_fs.directory import initialise, prepare
 from polaris_json_fs.faults import translated
 from polaris_json_fs.journal import Turn, content, decode, scan
@@ -202,7 +202,8 @@ class Following:
         if verdict.end > acknowledged:
             journal.sync()
         if not verdict.lost:  # else other processes must not take what is now there for what they know
-            pending = (self.directory / NEXT).exists()
+            # A checkpoint that is not in force yet is no generation to follow; a restore is, or others could not tell it.
+            pending = (self.directory / NEXT).exists() and not counter.flags & REPLACING
             counter.set(counter.generation if pending else self._manifest.generation, self._applied)
         return verdict
 

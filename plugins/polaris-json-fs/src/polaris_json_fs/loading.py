@@ -42,7 +42,10 @@ _READERS: dict[str, Callable[[bytes], Any]] = {
 
 @contextmanager
 def _without_collections() -> Iterator[None]:
-    """Keep the garbage collector from looking, several times over, at a great many lists none of which is garbage."""
+    """Keep the garbage collector from looking, several times over, at a great many lists none of which is garbage.
+
+    It is the whole process' collector, for the tenths of a second that this takes.
+    """
     enabled = gc.isenabled()
     gc.disable()
     try:

@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 __all__ = ["complete", "drop", "keep", "place", "recall", "touched"]
 
 
-def keep(directory: Path, path: str, content: bytes, file: Path) -> None:
-    """Write the copy of a file with this path, which stands at `file` now."""
+def keep(directory: Path, path: str, content: bytes, file: Path, time: int | None = None) -> None:
+    """Write the copy of a file with this path, which stands at `file` now, and was written at `time` in nanoseconds."""
     copy = written_path(path)
     if copy is not None:
         (directory / WRITTEN).mkdir(exist_ok=True)
         (directory / (copy + NEW)).write_bytes(zlib.compress(content, 1))
-        time = file.stat().st_mtime_ns
+        time = file.stat().st_mtime_ns if time is None else time
         os.utime(directory / (copy + NEW), ns=(time, time))
 
 
@@ -43,9 +43,13 @@ def complete(directory: Path, files: Mapping[str, Entry]) -> None:
         copy = written_path(path)
         if copy is None or ((directory / copy).exists() and not touched(directory, path)):
             continue
-        content = (directory / path).read_bytes()
+        try:
+            file = directory / path
+            time, content = file.stat().st_mtime_ns, file.read_bytes()  # in this order: an edit in between is one, then
+        except FileNotFoundError:
+            continue
         if Entry.of(content) == entry:
-            keep(directory, path, content, directory / path)
+            keep(directory, path, content, file, time)
             place(directory, path)
 
 
