@@ -92,9 +92,7 @@ class FileLock:
             if self._fd < 0 or os.pread(self._fd, 64, 0) != self._settled or not self._try():
                 self._wait(deadline, seconds)
         except BaseException:
-            fd, self._fd = self._fd, -1  # it may be locked already, and closing it gives the lock back
-            if fd >= 0:
-                os.close(fd)
+            self.rest()  # the file may be locked already, and closing it gives the lock back
             self._thread.release()
             raise
 
@@ -109,14 +107,17 @@ class FileLock:
         """Close the file; called when nobody holds the lock, and harmless when called again."""
         self._closed = True
         _live.discard(self)
+        self.rest()
+
+    def rest(self) -> None:
+        """Close the file while nobody holds the lock; the next `acquire` opens it again."""
         fd, self._fd = self._fd, -1
         if fd >= 0:
             os.close(fd)
 
     def __del__(self) -> None:
-        """Close the file of a lock that nobody has any more, such as that of a store which could not be opened."""
-        if self._fd >= 0:
-            os.close(self._fd)
+        """Close the file of a lock that nobody has any more, such as that of a store whose opening was cancelled."""
+        self.rest()
 
     def __enter__(self) -> Self:
         self.acquire()

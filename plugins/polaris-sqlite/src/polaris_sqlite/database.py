@@ -122,6 +122,15 @@ class Database:
     def _open_first(
         self, begin: Callable[[sqlite3.Connection], T], fill: Callable[[sqlite3.Connection], None], begun: list[T]
     ) -> sqlite3.Connection:
+        try:
+            return self._open_alone(begin, fill, begun)
+        except BaseException:
+            self._lock.rest()  # here, on the thread that held it
+            raise
+
+    def _open_alone(
+        self, begin: Callable[[sqlite3.Connection], T], fill: Callable[[sqlite3.Connection], None], begun: list[T]
+    ) -> sqlite3.Connection:
         with failures_of(self.location):
             self._file.check()
             with self._exclusive():
