@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     )
     from polaris_core.codec import (
         from_json,
+        parse_json,
         to_json,
     )
     from polaris_core.config import Settings
@@ -154,7 +155,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "polaris_core.abc": ("Event", "EventLog", "Index", "Location", "StorageOptions"),
-    "polaris_core.codec": ("from_json", "to_json"),
+    "polaris_core.codec": ("from_json", "parse_json", "to_json"),
     "polaris_core.config": ("Settings",),
     "polaris_core.errors": (
         "AlreadyExistsError",
@@ -389,6 +390,7 @@ __all__ = [
     "open_graph",
     "open_graph_blocking",
     "parse_filter",
+    "parse_json",
     "thaw",
     "to_json",
 ]

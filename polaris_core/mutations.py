@@ -263,7 +263,7 @@ MUTATIONS = (
 
 
 def _expectations(values: Iterable[Expect] | Expect) -> tuple[Expect, ...]:
-    if values == ():
+    if values == ():  # as nearly always
         return ()
     expectations = (values,) if isinstance(values, EXPECTATIONS) else tuple(each(values, "expectations"))
     for expect in expectations:

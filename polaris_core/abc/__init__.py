@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from polaris_core.abc.image import Image
     from polaris_core.abc.location import Location
     from polaris_core.abc.lock import FileLock
-    from polaris_core.abc.mounts import check_local
+    from polaris_core.abc.mounts import NETWORK, allows_network, check_local
     from polaris_core.abc.plugins import Kind, Plugins
     from polaris_core.abc.storage import (
         BlockingSession,
@@ -128,7 +128,7 @@ _HOMES = {
     "polaris_core.abc.image": ("Image",),
     "polaris_core.abc.location": ("Location",),
     "polaris_core.abc.lock": ("FileLock",),
-    "polaris_core.abc.mounts": ("check_local",),
+    "polaris_core.abc.mounts": ("NETWORK", "allows_network", "check_local"),
     "polaris_core.abc.plugins": ("Kind", "Plugins"),
     "polaris_core.abc.storage": (
         "BlockingSession",
@@ -196,6 +196,7 @@ _MODULES = {name: module for module, names in _HOMES.items() for name in names}
 __all__ = [
     "FORMAT",
     "KEY_CHARACTERS",
+    "NETWORK",
     "WEIGHTS",
     "Backup",
     "BlockingQuerySession",
@@ -267,6 +268,7 @@ __all__ = [
     "ToolsetSpec",
     "Verify",
     "VerifyReport",
+    "allows_network",
     "beyond",
     "check_local",
     "conjuncts",

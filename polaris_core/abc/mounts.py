@@ -6,9 +6,13 @@ import os
 import re
 from pathlib import Path
 
-from polaris_core.errors import StoreUnavailableError
+from polaris_core.abc.location import Location
+from polaris_core.errors import InvalidLocationError, StoreUnavailableError
 
-__all__ = ["check_local", "file_system_of"]
+__all__ = ["NETWORK", "allows_network", "check_local", "file_system_of"]
+
+NETWORK = "network"
+"""The option of a location that says whether a store may be on a network file system."""
 
 MOUNTS = Path("/proc/self/mountinfo")
 
@@ -18,6 +22,16 @@ _REMOTE = frozenset(
 )
 _REMOTE_FUSE = frozenset("ceph-fuse curlftpfs glusterfs gcsfuse goofys rclone s3fs sshfs".split())  # noqa: SIM905
 _OCTAL = re.compile(r"\\([0-7]{3})")
+
+
+def allows_network(location: Location) -> bool:
+    """Return whether a location says `network=allow`; raises `InvalidLocationError` where it says anything else of it."""
+    said = location.options.get(NETWORK)
+    if said not in (None, "allow"):
+        raise InvalidLocationError(
+            f"{location}: the option {NETWORK} is {NETWORK}=allow or absent", location=str(location)
+        )
+    return said is not None
 
 
 def check_local(path: str | os.PathLike[str], location: str) -> None:

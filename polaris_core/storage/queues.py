@@ -144,27 +144,19 @@ class WriteQueue(_Queue[Batch | Program[CommitPlan]]):
             return
         batches, now, limits = [asked for asked, _ in group if isinstance(asked, Batch)], self._now(), self.limits
 
-        decided = False
-
         async def program(session: Session) -> CommitPlan:
-            nonlocal decided
-            decision = plan(batches, await load(session, batches, limits), now, limits)
-            decided = True
-            return decision
+            return plan(batches, await load(session, batches, limits), now, limits)
 
         try:
-            outcomes: Sequence[Commit | Exception] = (await self.storage.commit(program)).outcomes
+            outcomes: Sequence[Commit | Exception] = (await self._commit(program)).outcomes
         except PolarisError as error:
             outcomes = [error] * len(group)
-        except Exception as error:  # noqa: BLE001 - a fault nobody foresaw
-            if decided:  # and that may have come after everything was stored
-                outcomes = [_unknown(error)] * len(group)
-            elif len(group) == 1:
-                outcomes = (error,)
-            else:  # it is its own batch's, not its neighbours'
+        except Exception as error:  # noqa: BLE001 - a fault nobody foresaw is its own batch's, not its neighbours'
+            if len(group) > 1:
                 for call in group:
                     await self._answer((call,))
                 return
+            outcomes = (error,)
         self._waiting.extendleft(
             reversed(group[len(outcomes) :])
         )  # what the group had no room for goes first next time
@@ -172,27 +164,30 @@ class WriteQueue(_Queue[Batch | Program[CommitPlan]]):
             _settle(answer, outcome)
 
     async def _answer_program(self, program: Program[CommitPlan], answer: asyncio.Future[Any]) -> None:
-        decided = False
+        try:
+            outcome: object = None if answer.done() else await self._commit(program)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is this caller's answer
+            outcome = error
+        _settle(answer, outcome)
+
+    async def _commit(self, program: Program[CommitPlan]) -> CommitPlan:
+        """Commit what a program plans; what a store raises that nobody foresaw, once there was a plan, may come too late."""
+        planned = False
 
         async def watched(session: Session) -> CommitPlan:
-            nonlocal decided
+            nonlocal planned
             decision = await program(session)
-            decided = True
+            planned = True
             return decision
 
         try:
-            outcome: object = None if answer.done() else await self.storage.commit(watched)
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is this caller's answer
-            outcome = _unknown(error) if decided and not isinstance(error, PolarisError) else error
-        _settle(answer, outcome)
-
-
-def _unknown(error: Exception) -> OutcomeUnknownError:
-    unknown = OutcomeUnknownError(
-        f"the store failed with {error!r}, and does not say whether it had stored the commit: read before you repeat"
-    )
-    unknown.__cause__ = error
-    return unknown
+            return await self.storage.commit(watched)
+        except Exception as error:
+            if not planned or isinstance(error, PolarisError):
+                raise
+            raise OutcomeUnknownError(
+                f"the store failed with {error!r}, and does not say whether it had stored the commit: read before you repeat"
+            ) from error
 
 
 class ReadQueue(_Queue[Program[Any] | str]):

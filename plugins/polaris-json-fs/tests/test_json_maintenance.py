@@ -248,14 +248,19 @@ asyncio.run(main())
 """
 
 
+async def leave_half_restored(store, start, copy):
+    """Back a store up, write to it, and have another process restore it that is killed once the restore counts."""
+    await store.backup(copy)
+    await store.commit(Batch(CreateNode("later")))
+    process = start(RESTORED_AND_KILLED, copy=str(copy))
+    await asyncio.to_thread(process.wait, 30)
+    assert process.returncode == -9
+
+
 def test_what_is_written_beside_a_restore_that_was_killed_half_way_stays(serve, start, filled, tmp_path):
     async def scenario():
         async with serve() as store:
-            await store.backup(tmp_path / "copy")
-            await store.commit(Batch(CreateNode("later")))
-            process = start(RESTORED_AND_KILLED, copy=str(tmp_path / "copy"))
-            await asyncio.to_thread(process.wait, 30)
-            assert process.returncode == -9
+            await leave_half_restored(store, start, tmp_path / "copy")
             await store.commit(Batch(CreateNode("acknowledged")))
             assert await names(store) == ["a", "acknowledged", "b", "c", "d"]
         async with serve() as store:
@@ -267,11 +272,7 @@ def test_what_is_written_beside_a_restore_that_was_killed_half_way_stays(serve, 
 def test_a_restore_that_was_killed_half_way_is_read_by_all_once_one_has_opened_it(serve, start, filled, tmp_path):
     async def scenario():
         async with serve() as store:
-            await store.backup(tmp_path / "copy")
-            await store.commit(Batch(CreateNode("later")))
-            process = start(RESTORED_AND_KILLED, copy=str(tmp_path / "copy"))
-            await asyncio.to_thread(process.wait, 30)
-            assert process.returncode == -9
+            await leave_half_restored(store, start, tmp_path / "copy")
             checking = FileLock(filled / "checkpoint.lock")  # as `verify` holds it: whoever opens now finishes nothing
             checking.acquire()
             async with serve() as other:

@@ -36,8 +36,6 @@ class Committing(Following):
         with translated(self._location):
             self._acquire_to_write()
         try:
-            with translated(self._location):
-                self._catch_up_to_the_end()
             session = Writing(self._records)
             yield session
             if session.plan is not None:
@@ -46,17 +44,20 @@ class Committing(Following):
             self._file_lock.release()
 
     def _acquire_to_write(self) -> None:
-        """Take the lock for commits, and settle a restore that was left half done: what is committed before would be lost."""
-        self._file_lock.acquire()
-        if self._shared().deleted:  # the flag may stand in the one that others share since
-            with self._state:
-                self._share_again(self._shared(), locked=True)
-        while self._shared().flags & REPLACING:
+        """Take the lock for commits, with nothing left to catch up with, and no restore half done: it would drop the commit."""
+        while True:
+            self._file_lock.acquire()
+            try:
+                self._catch_up_to_the_end()
+                if not self._shared().flags & REPLACING:
+                    return
+            except BaseException:
+                self._file_lock.release()
+                raise
             self._file_lock.release()
             with self._checkpoint_lock, self._file_lock:
                 if self._shared().flags & REPLACING:
                     self._settle_replacement()
-            self._file_lock.acquire()
 
     def _settle_replacement(self) -> None:
         """Finish a restore that counts, or take note that it does not. Called with both locks.

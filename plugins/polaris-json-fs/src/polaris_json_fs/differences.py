@@ -7,8 +7,6 @@ which nodes are meant where they differ from what was written.
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from itertools import count
@@ -32,6 +30,7 @@ from polaris_core import (
     PutNode,
     RenameNode,
     SetMeta,
+    parse_json,
 )
 from polaris_json_fs.layout import META
 from polaris_json_fs.lines import split_lines
@@ -47,7 +46,6 @@ _FIELDS = {
 }
 _IN_BODY = {"nodes": _PROVENANCE | {"attributes", "observations"}, "edges": _PROVENANCE | {"attributes"}}
 _IN_OBSERVATION = frozenset({"text", "source", "recorded_at"})
-_MANY_DIGITS = re.compile(rb"\d{19}")
 
 
 class Edit(NamedTuple):
@@ -86,12 +84,6 @@ def _observation(item: Any) -> Observation:
     return Observation(item["text"], item.get("source"), None if time is None else datetime.fromisoformat(time))
 
 
-def _parsed(line: bytes) -> Any:
-    value = orjson.loads(line)
-    # orjson turns 2**64 into a float. The core refuses an integer of that size, if it only gets to see it.
-    return json.loads(line) if _MANY_DIGITS.search(line) else value
-
-
 def _check_fields(kind: str, fields: dict[str, Any]) -> None:
     """Raise `ValueError` for a field that nobody would take in: it would be gone when the file is written again."""
     _only(fields, _FIELDS[kind], f"a line of {kind}")
@@ -127,7 +119,7 @@ class _Lines:
             for number, text in zip(count(1), split_lines(data), strict=False):
                 line = _Line(f"{path}:{number}", {})
                 with _told(location, line.where):
-                    fields = _parsed(text)
+                    fields = parse_json(text)
                     if not isinstance(fields, dict):
                         raise TypeError("it is no JSON object")
                     _check_fields(kind, fields)

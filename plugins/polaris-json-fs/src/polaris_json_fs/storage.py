@@ -20,7 +20,7 @@ from polaris_core import (
     StoreClosedError,
     StoreReadOnlyError,
 )
-from polaris_core.abc import BlockingStorage, check_local
+from polaris_core.abc import NETWORK, BlockingStorage, allows_network, check_local
 from polaris_json_fs.faults import translated
 from polaris_json_fs.maintenance import MaintainedStore
 from polaris_json_fs.worker import Worker
@@ -35,8 +35,6 @@ if TYPE_CHECKING:
 __all__ = ["JsonStorage"]
 
 T = TypeVar("T")
-
-_NETWORK = "network"
 
 
 class _Threads(NamedTuple):
@@ -60,13 +58,9 @@ class JsonStorage(BlockingStorage):
                 f"{self._location} names no directory; write json:///directory or json:////absolute/directory",
                 location=self._location,
             )
-        if unknown := location.options.keys() - {_NETWORK}:
+        if unknown := location.options.keys() - {NETWORK}:
             raise InvalidLocationError(
-                f"{self._location}: json has no option {min(unknown)!r}, only {_NETWORK}", location=self._location
-            )
-        if location.options.get(_NETWORK, "allow") != "allow":
-            raise InvalidLocationError(
-                f"{self._location}: the option {_NETWORK} is {_NETWORK}=allow or absent", location=self._location
+                f"{self._location}: json has no option {min(unknown)!r}, only {NETWORK}", location=self._location
             )
         if location.graph not in (None, "default"):
             raise InvalidLocationError(
@@ -75,7 +69,7 @@ class JsonStorage(BlockingStorage):
             )
         self._read_only = options.read_only or location.mode == "ro"
         self._store = MaintainedStore(Path.cwd() / location.path, self._location, options, read_only=self._read_only)
-        self._network = _NETWORK in location.options
+        self._network = allows_network(location)
         self._pid = os.getpid()
         self._threads: _Threads | None = None
         self._checkpoint_posted = False

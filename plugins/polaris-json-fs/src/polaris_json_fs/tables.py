@@ -52,9 +52,7 @@ class EdgeLines(NamedTuple):
         """Take in a file's content; raises `ValueError` where a line is no edge's."""
         found, lines = _matched(_EDGE, data)
         numbers = b",".join(found).replace(b'"source_id":', b"").replace(b'"target_id":', b"")
-        flat = orjson.loads(
-            b"[%b]" % numbers
-        )  # no tuple an edge: the garbage collector would look at each, again and again
+        flat = orjson.loads(b"[%b]" % numbers)  # a tuple an edge would be the garbage collector's, again and again
         return cls(flat[0::3], flat[1::3], flat[2::3], lines)
 
 

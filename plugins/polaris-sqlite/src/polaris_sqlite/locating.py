@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from polaris_core import InvalidLocationError
+from polaris_core.abc import NETWORK, allows_network
 
 if TYPE_CHECKING:
     from polaris_core.abc import Location
 
-__all__ = ["allows_network", "path_of"]
-
-_NETWORK = "network"
+__all__ = ["path_of"]
 
 
 def path_of(location: Location) -> str:
@@ -27,15 +26,9 @@ def path_of(location: Location) -> str:
         )
     if not location.path or location.path == ":memory:":
         raise InvalidLocationError(f"{what} names no file; what is kept in memory only is memory:", location=what)
-    if unknown := location.options.keys() - {_NETWORK}:
+    if unknown := location.options.keys() - {NETWORK}:
         raise InvalidLocationError(
             f"{what} has options that are unknown here: {', '.join(sorted(unknown))}", location=what
         )
-    if location.options.get(_NETWORK, "allow") != "allow":
-        raise InvalidLocationError(f"{what}: the option {_NETWORK} is {_NETWORK}=allow or absent", location=what)
+    allows_network(location)  # or its refusal
     return location.path
-
-
-def allows_network(location: Location) -> bool:
-    """Return whether a location asks to be opened on a network file system all the same."""
-    return _NETWORK in location.options

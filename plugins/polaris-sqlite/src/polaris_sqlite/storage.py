@@ -20,12 +20,13 @@ from polaris_core.abc import (
     Progress,
     StorageOptions,
     VerifyReport,
+    allows_network,
     run_program,
 )
 from polaris_sqlite import attribute_indexes, power, schema, searching
 from polaris_sqlite.copying import backup, restore
 from polaris_sqlite.database import Database
-from polaris_sqlite.locating import allows_network, path_of
+from polaris_sqlite.locating import path_of
 from polaris_sqlite.session import NOTHING_KNOWN, Known, Searching, SqliteSession
 from polaris_sqlite.staging import SqliteStage
 from polaris_sqlite.verification import verify
