@@ -37,7 +37,8 @@ LAWS = {name for name, _ in inspect.getmembers(CacheConformance) if name.startsw
 
 @pytest.mark.parametrize("breach", BREACHES, ids=lambda breach: f"{breach.cache.__name__}-{breach.law}")
 def test_a_broken_cache_is_caught_by_the_law_it_breaks(breach: Breach, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("polaris_core.testing.laws.caches._PATIENCE", 1.0)
+    for module in ("caches", "cache_subject"):
+        monkeypatch.setattr(f"polaris_core.testing.laws.{module}.PATIENCE", 1.0)
     said: dict[str, Any] = {"open": lambda _, options: breach.cache(options)}
     kit: Any = type("TestBroken", (CacheConformance,), said)()
     with settings_of_any_example(), pytest.raises((AssertionError, KeyError, ZeroDivisionError, pytest.fail.Exception)):

@@ -6,158 +6,29 @@ import functools
 import json
 import random
 import threading
-import time
 from collections.abc import Callable
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 import pytest
 from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
-from polaris_core.abc.cache import Cache, CacheCodec, CacheOptions, CacheStatistics
+from polaris_core.abc.cache import Cache, CacheCodec
 from polaris_core.errors import NodeNotFoundError
-
-__all__ = ["CacheLaws", "CacheSubject", "Clock"]
-
-_PATIENCE = 30.0  # seconds after which a law calls a cache hung
-_THREADS = 8
-
-Call = tuple[Literal["get", "set", "load", "invalidate", "wait"], int, int]
-
-
-class Clock:
-    """A clock that stands still until a law moves it."""
-
-    def __init__(self) -> None:
-        self.now: float = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-class CacheSubject:
-    """What a third party's class says of its cache: how one is made."""
-
-    def open(self, options: CacheOptions) -> Cache:
-        """Return a new cache."""
-        raise NotImplementedError("say how a cache is made: override `open`")
-
-    def cache(self, **options: Any) -> Cache:
-        """Return a new cache of these options."""
-        return self.open(CacheOptions(**options))
-
-
-def together(*works: Callable[[], object]) -> None:
-    """Do several works in threads at one time; one that hangs fails the law, and so does what one raises."""
-    raised: list[BaseException] = []
-
-    def caught(work: Callable[[], object]) -> None:
-        try:
-            work()
-        except BaseException as error:  # noqa: BLE001 - handed to the law
-            raised.append(error)
-
-    threads = [threading.Thread(target=caught, args=(work,), daemon=True) for work in works]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(_PATIENCE)
-        assert not thread.is_alive(), "a call does not return"
-    if raised:
-        raise raised[0]
-
-
-class Loading:
-    """A load that waits until a law lets it go on, and that counts its calls."""
-
-    def __init__(self, outcome: object) -> None:
-        self.outcome: object = outcome
-        self.calls: int = 0
-        self.begun: threading.Event = threading.Event()
-        self.go_on: threading.Event = threading.Event()
-
-    def __call__(self) -> Any:
-        self.calls += 1
-        self.begun.set()
-        assert self.go_on.wait(_PATIENCE)
-        if isinstance(self.outcome, Exception):
-            raise self.outcome
-        return self.outcome
-
-
-def asked_by_many(cache: Cache, load: Loading) -> list[Any]:
-    """Ask for one key from eight threads, of which all but one come while it is loaded; return answers and errors."""
-    answers: list[Any] = []
-
-    def ask() -> None:
-        try:
-            answers.append(cache.get_or_load("key", load))
-        except Exception as error:  # noqa: BLE001 - it is the answer
-            answers.append(error)
-
-    def others() -> None:
-        assert load.begun.wait(_PATIENCE)
-        threads = [threading.Thread(target=ask, daemon=True) for _ in range(_THREADS - 1)]
-        for thread in threads:
-            thread.start()
-        deadline = time.monotonic() + _PATIENCE
-        while cache.statistics().misses < _THREADS and load.calls == 1:
-            assert time.monotonic() < deadline, "a lookup that finds nothing counts as a miss when it is made"
-            time.sleep(0.001)
-        load.go_on.set()
-        for thread in threads:
-            thread.join(_PATIENCE)
-            assert not thread.is_alive(), "who waits for a load never gets its outcome"
-
-    together(ask, others)
-    return answers
-
-
-class Model:
-    """What a cache holds, told in the plainest way."""
-
-    def __init__(self, clock: Clock, entries: int, weight: int) -> None:
-        self.clock: Clock = clock
-        self.most: int = entries
-        self.heaviest: int = weight
-        self.held: dict[int, tuple[int, float | None]] = {}  # by use, the least recently used first
-
-    def get(self, key: int) -> int | None:
-        if key not in self.held:
-            return None
-        self.held[key] = self.held.pop(key)
-        return self.held[key][0]
-
-    def set(self, key: int, value: int, seconds: float | None) -> None:
-        self.held.pop(key, None)
-        if value > self.heaviest:
-            return
-        self.held[key] = value, None if seconds is None else self.clock.now + seconds
-        while len(self.held) > self.most or sum(value for value, _ in self.held.values()) > self.heaviest:
-            del self.held[next(iter(self.held))]
-
-    def clear_expired(self) -> int:
-        over = [key for key, (_, deadline) in self.held.items() if deadline is not None and deadline <= self.clock.now]
-        for key in over:
-            del self.held[key]
-        return len(over)
-
-
-CALLS = st.lists(
-    st.tuples(
-        st.sampled_from(["get", "set", "load", "invalidate", "wait"]),
-        st.integers(0, 6),
-        st.integers(1, 9),
-    ),
-    min_size=20,
-    max_size=60,
+from polaris_core.testing.laws.cache_subject import (
+    CALLS,
+    PATIENCE,
+    THREADS,
+    CacheSubject,
+    Call,
+    Clock,
+    Loading,
+    Model,
+    adds_up,
+    asked_by_many,
+    together,
 )
 
-
-def adds_up(counts: CacheStatistics) -> bool:
-    """Return whether what was set is what is held and what left."""
-    left = counts.replaced + counts.evictions + counts.expirations + counts.invalidations
-    return counts.sets == counts.entries + left
+__all__ = ["CacheLaws"]
 
 
 class CacheLaws(CacheSubject):
@@ -301,7 +172,7 @@ class CacheLaws(CacheSubject):
                 target=cache.get, args=("anything",), daemon=True
             )  # which a lock would keep waiting
             thread.start()
-            thread.join(_PATIENCE)
+            thread.join(PATIENCE)
             waited.append(thread.is_alive())
 
         clock = Clock()
@@ -334,8 +205,8 @@ class CacheLaws(CacheSubject):
             for number in range(1_000):
                 cache.set(number % 5, Value())
 
-        together(*[work] * _THREADS)
-        assert cache.statistics().sets >= 1_000 * _THREADS
+        together(*[work] * THREADS)
+        assert cache.statistics().sets >= 1_000 * THREADS
 
     # --- with a codec ---------------------------------------------------------------------------------------------------
 
@@ -353,20 +224,20 @@ class CacheLaws(CacheSubject):
 
     def test_of_all_who_miss_a_key_one_loads_it(self) -> None:
         cache, load = self.cache(), Loading(7)
-        assert asked_by_many(cache, load) == [7] * _THREADS
+        assert asked_by_many(cache, load) == [7] * THREADS
         assert load.calls == 1
         assert cache.get("key") == 7
 
     def test_an_error_of_a_load_reaches_all_who_wait_and_the_next_one_loads_again(self) -> None:
         cache, load = self.cache(), Loading(KeyError("no"))
-        assert [type(answer) for answer in asked_by_many(cache, load)] == [KeyError] * _THREADS
+        assert [type(answer) for answer in asked_by_many(cache, load)] == [KeyError] * THREADS
         assert load.calls == 1
         assert cache.get_or_load("key", lambda: 8) == 8
 
     def test_an_error_of_polaris_is_another_one_for_each_who_waits(self) -> None:
         answers = asked_by_many(self.cache(), Loading(NodeNotFoundError("no node 'a'", key="a")))
         assert {type(answer) for answer in answers} == {NodeNotFoundError}
-        assert len(set(map(id, answers))) == _THREADS, "callers would add their tracebacks to one error"
+        assert len(set(map(id, answers))) == THREADS, "callers would add their tracebacks to one error"
 
     def test_a_value_invalidated_while_it_is_loaded_is_returned_and_not_kept(self) -> None:
         self._meanwhile(lambda cache: cache.invalidate("key"), then=None)
@@ -381,7 +252,7 @@ class CacheLaws(CacheSubject):
         cache, load, answers = self.cache(), Loading("old"), list[str]()
 
         def others() -> None:
-            assert load.begun.wait(_PATIENCE)
+            assert load.begun.wait(PATIENCE)
             step(cache)
             load.go_on.set()
 
@@ -400,7 +271,7 @@ class CacheLaws(CacheSubject):
     def test_the_counts_add_up_whatever_threads_do(self) -> None:
         clock = Clock()
         cache = self.cache(entries=20, bytes=60, weigh=int, clock=clock)
-        lookups = [0] * _THREADS
+        lookups = [0] * THREADS
 
         def work(number: int) -> None:
             chance = random.Random(number)  # noqa: S311 - the same calls every time
@@ -420,7 +291,7 @@ class CacheLaws(CacheSubject):
                     clock.now += 0.01
                     cache.clear_expired()
 
-        together(*(functools.partial(work, number) for number in range(_THREADS)))
+        together(*(functools.partial(work, number) for number in range(THREADS)))
         counts = cache.statistics()
         assert counts.hits + counts.misses == sum(lookups)
         assert adds_up(counts)
