@@ -15,7 +15,8 @@ class Limits:
     write or delete. `batch_mutations`: mutations in one batch. `group_batches`, `group_records` and `group_bytes`: how many
     batches, records written or deleted, and bytes of bodies and changes travel together in one commit; a larger batch
     travels alone. `receipt_seconds`: how long an idempotency key is remembered. `page`: the most rows one call returns.
-    `scan`: the most records one page of a filtered scan looks at. `past_changes`: the most changes that a view of the past
+    `scan`: the most records one page of a filtered scan looks at. `walk`: the most links, and the most nodes, one walk
+    comes by. `past_changes`: the most changes that a view of the past
     takes back, and `past_bytes` how much of them it keeps in memory. `load_records`: nodes and edges of one bulk load.
     `queued`: calls that may wait for the store at one time.
     """
@@ -30,6 +31,7 @@ class Limits:
     receipt_seconds: int = 7 * 24 * 3600
     page: int = 1_000
     scan: int = 1_000_000
+    walk: int = 1_000_000
     past_changes: int = 1_000_000
     past_bytes: int = 64 << 20
     load_records: int = 10_000_000

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator
 from typing import Any, TypeVar
 
+from polaris_core.graph.arguments import Paths, Where
+from polaris_core.graph.blocking_walk import BlockingWalk
 from polaris_core.graph.committed import Committed
 from polaris_core.graph.finding import Row
 from polaris_core.graph.loop_thread import LoopThread
 from polaris_core.graph.questions import Neighbor, Statistics
-from polaris_core.graph.reading import Paths, Where
+from polaris_core.graph.routes import Route
 from polaris_core.graph.searching import Hits
+from polaris_core.graph.traversal import Traversal
+from polaris_core.graph.walks import Depth
 from polaris_core.model import Change, Cursor, Edge, EdgeKey, Node, Path
 from polaris_core.query import Page
 from polaris_core.records import Direction
@@ -113,9 +117,9 @@ class BlockingReads:
         """As `Graph.names`."""
         return self._call(self._state.names(after, limit))
 
-    def get_edge(self, source: str, type: str, target: str) -> Edge:
+    def get_edge(self, source: str, type: str, target: str, *, fresh: bool = False) -> Edge:
         """As `Graph.get_edge`."""
-        return self._call(self._state.get_edge(source, type, target))
+        return self._call(self._state.get_edge(source, type, target, fresh=fresh))
 
     def get_edges(self, keys: Iterable[tuple[str, str, str]]) -> dict[EdgeKey, Edge]:
         """As `Graph.get_edges`."""
@@ -185,6 +189,64 @@ class BlockingReads:
     def degree(self, name: str, *, direction: Direction = "both", types: Iterable[str] | None = None) -> int:
         """As `Graph.degree`."""
         return self._call(self._state.degree(name, direction=direction, types=types))
+
+    def walk(self, *names: str) -> BlockingWalk:
+        """As `Graph.walk`."""
+        return BlockingWalk(self._thread, self._state.walk(*names))
+
+    def traverse(
+        self,
+        name: str,
+        *,
+        depth: Depth = 3,
+        direction: Direction = "out",
+        types: Iterable[str] | None = None,
+        edges: Where | None = None,
+        through: Where | None = None,
+        type: str | None = None,
+        where: Where | None = None,
+        limit: int = 100,
+    ) -> Traversal:
+        """As `Graph.traverse`."""
+        return self._call(
+            self._state.traverse(
+                name,
+                depth=depth,
+                direction=direction,
+                types=types,
+                edges=edges,
+                through=through,
+                type=type,
+                where=where,
+                limit=limit,
+            )
+        )
+
+    def shortest_path(
+        self,
+        source: str,
+        target: str,
+        *,
+        direction: Direction = "out",
+        types: Iterable[str] | None = None,
+        edges: Where | None = None,
+        depth: int | None = None,
+        weight: str | Path | None = None,
+        missing: float | None = None,
+    ) -> Route | None:
+        """As `Graph.shortest_path`."""
+        return self._call(
+            self._state.shortest_path(
+                source,
+                target,
+                direction=direction,
+                types=types,
+                edges=edges,
+                depth=depth,
+                weight=weight,
+                missing=missing,
+            )
+        )
 
     def statistics(self) -> Statistics:
         """As `Graph.statistics`."""

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
-from typing import Self, TypeVar, cast
+from typing import Any, Self, TypeVar, cast
 
 import attrs
 
@@ -27,12 +27,14 @@ from polaris_core.graph.view import Moment, View, moment_of, view_of_now
 from polaris_core.graph.writing import Verbs
 from polaris_core.history import READERS, cursor_of, moved_reader, readers, trimmed
 from polaris_core.limits import Limits
-from polaris_core.model import Change, Cursor, Node
+from polaris_core.model import Change, Cursor, Edge, EdgeKey, Node
 from polaris_core.mutations import Batch, Commit, DeleteMeta, Loaded, Mutation, Result
 from polaris_core.planning import Loadable, OnDangling, OnExisting
 from polaris_core.query import Kind
 from polaris_core.records import CommitPlan, Program, Session
 from polaris_core.storage import StorageService
+from polaris_core.storage.coherence import UNKNOWN
+from polaris_core.storage.grounds import Exploration
 from polaris_core.values import each, normalize_name
 
 __all__ = ["Graph"]
@@ -72,8 +74,23 @@ class Graph(Committed, Verbs):
     async def _read(self, program: Program[T]) -> T:
         return await self.service.read(program)
 
-    def _node(self, name: str, *, fresh: bool) -> Awaitable[Node | None]:
-        return self.service.look_up(name, fresh=fresh)
+    def _remembered(self, key: str | EdgeKey) -> Any:
+        return self.service.remembered(key)
+
+    def _node(self, name: str) -> Awaitable[Node | None]:
+        return self.service.look_up(name)
+
+    def _edge(self, key: EdgeKey) -> Awaitable[Edge | None]:
+        return self.service.look_up(key)
+
+    async def _explore(self, exploration: Exploration[T]) -> T:
+        answer = self.service.recall(exploration)
+        if answer is not UNKNOWN:
+            return answer
+        try:
+            return await self.service.explore(exploration)
+        except NodeNotFoundError as error:
+            raise await self._explained(error) from None
 
     async def _write(self, mutation: Mutation) -> Result:
         try:  # as `commit`, a coroutine less: this is every single write

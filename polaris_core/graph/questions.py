@@ -12,14 +12,17 @@ from polaris_core.abc.capabilities import QuerySession
 from polaris_core.codec import decode_change, decode_edge, decode_node
 from polaris_core.errors import NodeNotFoundError
 from polaris_core.history import check_kept, cursor_of
+from polaris_core.limits import Limits
 from polaris_core.model import Change, Cursor, Edge, EdgeKey, Node
 from polaris_core.mutations import Expect, ExpectLinks, ExpectRevision, ExpectUnchanged
 from polaris_core.query import Page, Position, cursor_text, position_after
-from polaris_core.records import Direction, EdgeRecord, Link, Session
+from polaris_core.records import Direction, Link, Session
+from polaris_core.storage.grounds import Exploration, SessionGround, edge_records
 
 __all__ = [
     "Changes",
     "Edges",
+    "Explored",
     "Names",
     "Neighbor",
     "Neighbors",
@@ -74,29 +77,32 @@ class Edges(Question[dict[EdgeKey, Edge]]):
 
     async def __call__(self, session: Session) -> dict[EdgeKey, Edge]:
         """Return edges by key."""
-        records = await self._records(session)
+        records = await edge_records(session, self.keys)
         return {
             key: decode_edge(record, key.source, key.target)
             for key, record in zip(self.keys, records, strict=True)
             if record
         }
 
-    async def _records(self, session: Session) -> list[EdgeRecord | None]:
-        names = tuple(dict.fromkeys(end for key in self.keys for end in (key.source, key.target)))
-        ids = {record.name: record.id for record in await session.nodes(names) if record}
-        refs = [
-            (ids[key.source], key.type, ids[key.target]) if key.source in ids and key.target in ids else 0
-            for key in self.keys
-        ]
-        return list(await session.edges(refs))
-
     async def expectations(self, session: Session) -> Sequence[Expect]:
         """Expect each edge at its revision, or absent."""
-        records = await self._records(session)
+        records = await edge_records(session, self.keys)
         return [
             ExpectRevision(key, record.revision if record else 0)
             for key, record in zip(self.keys, records, strict=True)
         ]
+
+
+@attrs.frozen
+class Explored(Question[T]):
+    """What an exploration finds."""
+
+    exploration: Exploration[T]
+    limits: Limits
+
+    async def __call__(self, session: Session) -> T:
+        """Return what it finds; raises what it raises."""
+        return await self.exploration(SessionGround(session, self.limits))
 
 
 @attrs.frozen

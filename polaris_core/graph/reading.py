@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Awaitable, Iterable, Mapping, Sequence
-from typing import Any, TypeAlias, TypeVar, cast
+from collections.abc import AsyncIterator, Awaitable, Iterable
+from typing import Any, TypeVar, cast
 
 from polaris_core.errors import EdgeNotFoundError, InvalidValueError, NodeNotFoundError
+from polaris_core.graph.arguments import Paths, Where, all_of, direction_of, fields_at, filter_of, types_of
 from polaris_core.graph.finding import Count, Degree, FindEdges, FindNodes, FindRows, HasAny, Row
 from polaris_core.graph.questions import (
     Edges,
+    Explored,
     Names,
     Neighbor,
     Neighbors,
@@ -18,34 +20,27 @@ from polaris_core.graph.questions import (
     Statistics,
     Stats,
 )
+from polaris_core.graph.routes import FewestEdges, LeastWeight, Route
 from polaris_core.graph.searching import Hits, SearchedAttributes, SearchNodes
+from polaris_core.graph.traversal import Traversal, Traversing
+from polaris_core.graph.walks import Depth, Walk, depth_of
 from polaris_core.limits import Limits
-from polaris_core.model import Edge, EdgeKey, Node, Path, edge_key
+from polaris_core.model import Edge, EdgeKey, Node, Path, edge_key, path_of
 from polaris_core.query import (
-    And,
-    Equal,
-    Field,
     Filter,
     Kind,
-    Mentions,
     Page,
     Query,
-    StartsWith,
-    field_of,
-    parse_filter,
 )
 from polaris_core.records import Direction
 from polaris_core.search import TextQuery, parse_text
+from polaris_core.storage.coherence import UNKNOWN
+from polaris_core.storage.grounds import Exploration, Way
 from polaris_core.values import each, normalize_name, normalize_type
 
-__all__ = ["Paths", "Reading", "Where"]
+__all__ = ["Reading"]
 
 T = TypeVar("T")
-Where: TypeAlias = Mapping[str | Path, Any] | Filter
-"""A filter, or its JSON form; there a tuple of keys is a path into the attributes, too."""
-Paths: TypeAlias = Sequence[str | Path]
-
-MAX_PATHS = 100
 
 
 class Reading(ABC):
@@ -57,12 +52,27 @@ class Reading(ABC):
     async def _ask(self, question: Question[T]) -> T:
         """Answer a question from one committed state."""
 
-    def _node(self, name: str, *, fresh: bool) -> Awaitable[Node | None]:  # noqa: ARG002 - here nothing is cached
-        """Return a node by its normalised name."""
-        return self._asked(name)
+    def _remembered(self, key: str | EdgeKey) -> Any:  # noqa: ARG002 - here nothing is remembered
+        """Return the node of a normalised name or the edge of a key, None where there is none, or `UNKNOWN`."""
+        return UNKNOWN
 
-    async def _asked(self, name: str) -> Node | None:
+    def _node(self, name: str) -> Awaitable[Node | None]:
+        """Read a node by its normalised name."""
+        return self._asked_node(name)
+
+    async def _asked_node(self, name: str) -> Node | None:
         return (await self._ask(Nodes((name,)))).get(name)
+
+    def _edge(self, key: EdgeKey) -> Awaitable[Edge | None]:
+        """Read an edge by its normalised key."""
+        return self._asked_edge(key)
+
+    async def _asked_edge(self, key: EdgeKey) -> Edge | None:
+        return (await self._ask(Edges((key,)))).get(key)
+
+    async def _explore(self, exploration: Exploration[T]) -> T:
+        """Return what an exploration finds in one committed state."""
+        return await self._ask(Explored(exploration, self.limits))
 
     async def _explained(self, error: NodeNotFoundError) -> NodeNotFoundError:
         """Return the error with what helps whoever reads it."""
@@ -81,10 +91,12 @@ class Reading(ABC):
     async def get_node(self, name: str, *, fresh: bool = False) -> Node:
         """Return a node, with `fresh` past the cache; raises `NodeNotFoundError`, which carries names that look alike."""
         name = normalize_name(name)
-        node = await self._node(name, fresh=fresh)
+        node = UNKNOWN if fresh else self._remembered(name)
+        if node is UNKNOWN:
+            node = await self._node(name)
         if node is None:
             raise await self._explained(NodeNotFoundError(f"no node {name!r}", key=name))
-        return node
+        return cast("Node", node)
 
     async def get_nodes(self, names: Iterable[str]) -> dict[str, Node]:
         """Return those of the nodes that exist, by name, all from one committed state."""
@@ -109,7 +121,7 @@ class Reading(ABC):
         `order`; with `-` before it the other way round. `cursor` is a page's `next`. Raises `LimitExceededError` where an
         order needs a look at more records than `Limits.scan`.
         """
-        asked = self._query("node", _all_of(type, prefix, where, text), order, limit)
+        asked = self._query("node", all_of(type, prefix, where, text), order, limit)
         return await self._ask(FindNodes(asked.resumed(cursor)))
 
     async def select_nodes(
@@ -128,20 +140,20 @@ class Reading(ABC):
 
         A row maps the paths to JSON values; where nothing stands, the path is left out.
         """
-        asked = self._query("node", _all_of(type, prefix, where, text), order, limit)
-        return await self._ask(FindRows(asked.resumed(cursor), _fields("node", paths)))
+        asked = self._query("node", all_of(type, prefix, where, text), order, limit)
+        return await self._ask(FindRows(asked.resumed(cursor), fields_at("node", paths)))
 
     async def count_nodes(
         self, *, type: str | None = None, prefix: str | None = None, where: Where | None = None, text: str | None = None
     ) -> int:
         """Return how many nodes `find_nodes` would find; raises `LimitExceededError` beyond `Limits.scan`."""
-        return await self._ask(Count(self._query("node", _all_of(type, prefix, where, text))))
+        return await self._ask(Count(self._query("node", all_of(type, prefix, where, text))))
 
     async def has_nodes(
         self, *, type: str | None = None, prefix: str | None = None, where: Where | None = None, text: str | None = None
     ) -> bool:
         """Return whether `find_nodes` would find any; raises `LimitExceededError` beyond `Limits.scan`."""
-        return await self._ask(HasAny(self._query("node", _all_of(type, prefix, where, text), limit=1)))
+        return await self._ask(HasAny(self._query("node", all_of(type, prefix, where, text), limit=1)))
 
     async def all_nodes(
         self,
@@ -153,7 +165,7 @@ class Reading(ABC):
         order: str | None = None,
     ) -> AsyncIterator[Node]:
         """Yield every node that `find_nodes` finds, page after page; each page is one committed state."""
-        asked = self._query("node", _all_of(type, prefix, where, text), order, self.limits.page)
+        asked = self._query("node", all_of(type, prefix, where, text), order, self.limits.page)
         cursor = None
         while True:
             page = await self._ask(FindNodes(asked.resumed(cursor)))
@@ -186,13 +198,15 @@ class Reading(ABC):
 
     # --- edges ----------------------------------------------------------------------------------------------------
 
-    async def get_edge(self, source: str, type: str, target: str) -> Edge:
-        """Return an edge; raises `EdgeNotFoundError`."""
+    async def get_edge(self, source: str, type: str, target: str, *, fresh: bool = False) -> Edge:
+        """Return an edge, with `fresh` past the cache; raises `EdgeNotFoundError`."""
         key = EdgeKey.of(source, type, target)
-        edges = await self._ask(Edges((key,)))
-        if key not in edges:
+        edge = UNKNOWN if fresh else self._remembered(key)
+        if edge is UNKNOWN:
+            edge = await self._edge(key)
+        if edge is None:
             raise EdgeNotFoundError(f"no edge {key!s}", key=key)
-        return edges[key]
+        return cast("Edge", edge)
 
     async def get_edges(self, keys: Iterable[tuple[str, str, str]]) -> dict[EdgeKey, Edge]:
         """Return those of the edges that exist, by key, all from one committed state."""
@@ -212,7 +226,7 @@ class Reading(ABC):
 
         In a filter `source` and `target` are the names of the ends.
         """
-        asked = self._query("edge", _all_of(type, None, where, None), order, limit)
+        asked = self._query("edge", all_of(type, None, where, None), order, limit)
         return await self._ask(FindEdges(asked.resumed(cursor)))
 
     async def select_edges(
@@ -226,22 +240,22 @@ class Reading(ABC):
         cursor: str | None = None,
     ) -> Page[Row]:
         """Return what stands at some paths of the edges that `find_edges` would return, as `select_nodes` does of nodes."""
-        asked = self._query("edge", _all_of(type, None, where, None), order, limit)
-        return await self._ask(FindRows(asked.resumed(cursor), _fields("edge", paths)))
+        asked = self._query("edge", all_of(type, None, where, None), order, limit)
+        return await self._ask(FindRows(asked.resumed(cursor), fields_at("edge", paths)))
 
     async def count_edges(self, *, type: str | None = None, where: Where | None = None) -> int:
         """Return how many edges `find_edges` would find; raises `LimitExceededError` beyond `Limits.scan`."""
-        return await self._ask(Count(self._query("edge", _all_of(type, None, where, None))))
+        return await self._ask(Count(self._query("edge", all_of(type, None, where, None))))
 
     async def has_edges(self, *, type: str | None = None, where: Where | None = None) -> bool:
         """Return whether `find_edges` would find any; raises `LimitExceededError` beyond `Limits.scan`."""
-        return await self._ask(HasAny(self._query("edge", _all_of(type, None, where, None), limit=1)))
+        return await self._ask(HasAny(self._query("edge", all_of(type, None, where, None), limit=1)))
 
     async def all_edges(
         self, *, type: str | None = None, where: Where | None = None, order: str | None = None
     ) -> AsyncIterator[Edge]:
         """Yield every edge that `find_edges` finds, page after page; each page is one committed state."""
-        asked = self._query("edge", _all_of(type, None, where, None), order, self.limits.page)
+        asked = self._query("edge", all_of(type, None, where, None), order, self.limits.page)
         cursor = None
         while True:
             page = await self._ask(FindEdges(asked.resumed(cursor)))
@@ -251,6 +265,81 @@ class Reading(ABC):
                 return
 
     # --- around ---------------------------------------------------------------------------------------------------
+
+    def walk(self, *names: str) -> Walk:
+        """Return a walk from these nodes, to be led on: `await graph.walk("Ada").out("wrote").where(type="text")`."""
+        if not names:
+            raise InvalidValueError("a walk begins at one node at least")
+        return Walk(
+            self, tuple(dict.fromkeys(map(normalize_name, names))) if len(names) > 1 else (normalize_name(names[0]),)
+        )
+
+    async def traverse(
+        self,
+        name: str,
+        *,
+        depth: Depth = 3,
+        direction: Direction = "out",
+        types: Iterable[str] | None = None,
+        edges: Where | None = None,
+        through: Where | None = None,
+        type: str | None = None,
+        where: Where | None = None,
+        limit: int = 100,
+    ) -> Traversal:
+        """Return the nodes that a search in breadth comes by, the nearest first, each with its depth and the edge to it.
+
+        `depth` is how many edges to go at most, or a pair of how many at least and at most; 0 is the node itself. It goes along
+        edges of `types` that the filter `edges` admits, and on from nodes that `through` admits; of all it comes by, it
+        returns those of a `type` that `where` admits. Raises `NodeNotFoundError`, and `LimitExceededError` where it comes
+        by more links or nodes than `Limits.walk`.
+        """
+        least, most = depth_of(depth)
+        traversing = Traversing(
+            start=normalize_name(name),
+            way=Way(direction_of(direction), types_of(types)),
+            least=least,
+            most=most,
+            edges=filter_of("edge", where=edges),
+            through=filter_of("node", where=through),
+            where=filter_of("node", type=type, where=where),
+            limit=self._page(limit),
+        )
+        return await self._explore(traversing)
+
+    async def shortest_path(
+        self,
+        source: str,
+        target: str,
+        *,
+        direction: Direction = "out",
+        types: Iterable[str] | None = None,
+        edges: Where | None = None,
+        depth: int | None = None,
+        weight: str | Path | None = None,
+        missing: float | None = None,
+    ) -> Route | None:
+        """Return a path of the fewest edges from one node to another, or, with `weight`, one whose edges weigh least together.
+
+        It goes along edges of `types` that the filter `edges` admits; None is returned where there is no path, or none of at
+        most `depth` edges. `weight` is the path into the edges' attributes of a number of 0 or more, and `missing` what
+        an edge weighs that has nothing there; without it such an edge raises `InvalidValueError`. Of paths that are as short, it
+        is the same one each time. Raises `NodeNotFoundError`, and `LimitExceededError` where the search comes by more
+        links or nodes than `Limits.walk`.
+        """
+        ends = normalize_name(source), normalize_name(target)
+        way, filter = Way(direction_of(direction), types_of(types)), filter_of("edge", where=edges)
+        most = None if depth is None else depth_of(depth)[1]
+        if weight is None:
+            if missing is not None:
+                raise InvalidValueError("what an edge weighs that has no weight is asked for together with a weight")
+            return await self._explore(FewestEdges(source=ends[0], target=ends[1], way=way, edges=filter, most=most))
+        if most is not None:
+            raise InvalidValueError("a path is bounded by depth, or has the least weight, but not both")
+        path = path_of(weight)
+        return await self._explore(
+            LeastWeight(source=ends[0], target=ends[1], way=way, edges=filter, weight=path, missing=missing)
+        )
 
     async def neighbors(
         self,
@@ -265,47 +354,15 @@ class Reading(ABC):
 
         `direction` is `out` for edges that leave it, `in` for those that enter, or `both`. Raises `NodeNotFoundError`.
         """
-        wanted = _types(types)
-        return await self._ask(Neighbors(normalize_name(name), _way(direction), wanted, self._page(limit), cursor))
+        wanted = types_of(types)
+        return await self._ask(
+            Neighbors(normalize_name(name), direction_of(direction), wanted, self._page(limit), cursor)
+        )
 
     async def degree(self, name: str, *, direction: Direction = "both", types: Iterable[str] | None = None) -> int:
         """Return how many edges `neighbors` would find; an edge from a node to itself counts once."""
-        return await self._ask(Degree(normalize_name(name), _way(direction), _types(types)))
+        return await self._ask(Degree(normalize_name(name), direction_of(direction), types_of(types)))
 
     async def statistics(self) -> Statistics:
         """Return how many nodes and edges there are, of which types."""
         return await self._ask(Stats(self.limits.scan))
-
-
-def _all_of(type: str | None, prefix: str | None, where: Where | None, text: str | None) -> Filter:
-    filters = list[Filter]()
-    if type is not None:
-        filters.append(Equal("type", normalize_type(type)))
-    if prefix is not None:
-        filters.append(StartsWith("name", prefix))
-    if where is not None:
-        filters.append(parse_filter(where))
-    if text is not None:
-        filters.append(Mentions(text))
-    return filters[0] if len(filters) == 1 else And(filters)
-
-
-def _fields(kind: Kind, paths: Paths) -> tuple[tuple[str, Field], ...]:
-    if not isinstance(cast("object", paths), (list, tuple)) or not 0 < len(paths) <= MAX_PATHS:
-        raise InvalidValueError(f"what to select is a list of 1 to {MAX_PATHS} paths")
-    fields = tuple((path if isinstance(path, str) else str(field_of(path)), field_of(path)) for path in paths)
-    for _, field in fields:
-        field.check(kind)
-    return fields
-
-
-def _way(direction: Direction) -> Direction:
-    if direction not in ("out", "in", "both"):
-        raise InvalidValueError("a direction is out, in or both")
-    return direction
-
-
-def _types(types: Iterable[str] | None) -> tuple[str, ...] | None:
-    if types is None:
-        return None
-    return tuple(map(normalize_type, (types,) if isinstance(types, str) else each(types, "types")))

@@ -6,7 +6,7 @@ from polaris_core.history.keys import merged_keys
 from polaris_core.history.past import Past
 from polaris_core.history.places import check_kept, cursor_of, place_of
 from polaris_core.history.reverting import Inverse, changes_of_commit, inverse
-from polaris_core.history.touching import nodes_touched
+from polaris_core.history.touching import Touched, touched
 from polaris_core.history.trimming import READERS, moved_reader, readers, trimmed
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "AsOf",
     "Inverse",
     "Past",
+    "Touched",
     "chain",
     "changes_of_commit",
     "check_kept",
@@ -22,9 +23,9 @@ __all__ = [
     "last_change_of",
     "merged_keys",
     "moved_reader",
-    "nodes_touched",
     "place_of",
     "read_on",
     "readers",
+    "touched",
     "trimmed",
 ]

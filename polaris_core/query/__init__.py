@@ -16,6 +16,7 @@ from polaris_core.query.filters import (
     OneOf,
     Or,
     StartsWith,
+    check_filter,
     conjuncts,
 )
 from polaris_core.query.forms import OPERATORS, filter_form, parse_filter
@@ -52,6 +53,7 @@ __all__ = [
     "Selected",
     "StartsWith",
     "beyond",
+    "check_filter",
     "conjuncts",
     "cursor_text",
     "facts_of",

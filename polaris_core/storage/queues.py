@@ -11,10 +11,10 @@ import logging
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Generic, TypeAlias, TypeVar, cast
+from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar, cast
 
 from polaris_core.abc.storage import Storage
-from polaris_core.codec import decode_node
+from polaris_core.codec import decode_edge, decode_node
 from polaris_core.errors import (
     LimitExceededError,
     OutcomeUnknownError,
@@ -23,19 +23,29 @@ from polaris_core.errors import (
     StoreClosedError,
 )
 from polaris_core.limits import Limits
-from polaris_core.model import Node
+from polaris_core.model import Edge, EdgeKey, Node
 from polaris_core.mutations import Batch, Commit
 from polaris_core.planning import load, plan
-from polaris_core.records import CommitPlan, NodeRecord, Program, Session
-from polaris_core.storage.coherence import NodeCache, Seen
+from polaris_core.records import CommitPlan, Program, Session
+from polaris_core.storage.coherence import GraphCache, Seen
+from polaris_core.storage.grounds import Exploration, Found, SessionGround, edge_records
 
-__all__ = ["ReadQueue", "WriteQueue"]
+__all__ = ["Asked", "Exploring", "ReadQueue", "WriteQueue"]
 
 T = TypeVar("T")
 
 _READERS = 2
 _log = logging.getLogger(__name__)
 
+
+class Exploring(NamedTuple):
+    """An exploration that waits for its ground."""
+
+    exploration: Exploration[Any]
+
+
+Asked: TypeAlias = "str | EdgeKey | Exploring | Program[Any]"
+"""What is read: the node of a normalised name, the edge of a key, what an exploration finds, or what a program returns."""
 
 _Call: TypeAlias = tuple[T, "asyncio.Future[Any]"]
 """What is asked, and its answer. No named tuple: one is made for every read and write, and costs ten times a plain one."""
@@ -190,27 +200,28 @@ class WriteQueue(_Queue[Batch | Program[CommitPlan]]):
             ) from error
 
 
-class ReadQueue(_Queue[Program[Any] | str]):
+class ReadQueue(_Queue[Asked]):
     """At most two hops at a time, each for all that waits when it starts: a long one holds up no short one.
 
-    What is asked is a program, or the normalised name of a node: the nodes of all names are loaded as one set and decoded once,
-    and kept in `nodes`, which is brought up to date with them.
+    Nodes that are asked for by name, and edges by key, are loaded as one set each and decoded once. What they and the
+    explorations find is kept in `cache`, which is brought up to date with it.
     """
 
-    def __init__(self, storage: Storage, limits: Limits, nodes: NodeCache | None = None) -> None:
+    def __init__(self, storage: Storage, limits: Limits, cache: GraphCache | None = None) -> None:
         super().__init__(storage, limits, carriers=_READERS)
-        self._nodes = nodes
+        self._cache = cache
 
-    def _next(self) -> Sequence[_Call[Program[Any] | str]]:
+    def _next(self) -> Sequence[_Call[Asked]]:
         group = [call for call in self._waiting if not call[1].done()]
         self._waiting.clear()
         return group
 
-    async def _answer(self, group: Sequence[_Call[Program[Any] | str]]) -> None:
-        stamp = None if self._nodes is None else self.storage.stamp()
-        cache = self._nodes if stamp is not None else None  # what is read without a stamp is not kept
+    async def _answer(self, group: Sequence[_Call[Asked]]) -> None:
+        stamp = None if self._cache is None else self.storage.stamp()
+        cache = self._cache if stamp is not None else None  # what is read without a stamp is not kept
         try:
-            answers, seen = await self.storage.read(_together([asked for asked, _ in group], cache, stamp))
+            together = _together([asked for asked, _ in group], self.limits, cache, stamp)
+            answers, seen = await self.storage.read(together)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is these callers' answer
             for_all = isinstance(error, PolarisError) and not isinstance(error, ProgramError)
             if len(group) > 1 and not for_all:
@@ -223,38 +234,66 @@ class ReadQueue(_Queue[Program[Any] | str]):
             try:
                 cache.take(seen, stamp if stamp == self.storage.stamp() else None)
             except Exception:  # noqa: BLE001 - a cache that fails keeps nothing, and nobody from an answer
-                _log.exception("the cache of nodes failed")
+                _log.exception("the cache failed")
                 cache.distrust()
         for (_, answer), outcome in zip(group, answers, strict=True):
             _settle(answer, outcome)
 
 
 def _together(
-    asked: Sequence[Program[Any] | str], cache: NodeCache | None, stamp: int | None
+    asked: Sequence[Asked], limits: Limits, cache: GraphCache | None, stamp: int | None
 ) -> Program[tuple[Sequence[Any], Seen | None]]:
     names = tuple({one for one in asked if isinstance(one, str)})
+    keys = tuple({one for one in asked if isinstance(one, EdgeKey)})
 
     async def program(session: Session) -> tuple[Sequence[Any], Seen | None]:
-        nodes: dict[str, Node | PolarisError | None] = dict.fromkeys(names)
-        for record in await session.nodes(names) if names else ():
-            if record is not None:
-                nodes[record.name] = _decoded(record)
+        found = Found()
+        records: dict[Any, Any] = await _nodes(session, names, found) if names else {}
+        if keys:
+            records.update(await _edges(session, keys, found))
         answers: list[Any] = []
         for one in asked:
             try:
-                answers.append(nodes[one] if isinstance(one, str) else await one(session))
+                if isinstance(one, (str, EdgeKey)):
+                    answers.append(records[one])
+                elif isinstance(one, Exploring):
+                    ground = SessionGround(session, limits)
+                    answers.append(await one.exploration(ground))
+                    if cache is not None:
+                        await ground.tell(found)
+                else:
+                    answers.append(await one(session))
             except Exception as error:  # noqa: BLE001 - its caller's, and nobody else's
                 answers.append(error)
-        return answers, await cache.look(session, nodes, stamp) if cache is not None and names else None
+        return answers, await cache.look(session, found, stamp) if cache is not None and found else None
 
     return program
 
 
-def _decoded(record: NodeRecord) -> Node | PolarisError:
-    try:
-        return decode_node(record)
-    except PolarisError as error:  # the answer of those who asked for this node
-        return error
+async def _nodes(session: Session, names: Sequence[str], found: Found) -> dict[str, Node | PolarisError | None]:
+    """Return the nodes of names; in place of one that cannot be decoded, the error for those who asked for it."""
+    nodes: dict[str, Node | PolarisError | None] = dict.fromkeys(names)
+    found.nodes = dict.fromkeys(names)
+    for record in await session.nodes(names):
+        if record is not None:
+            try:
+                nodes[record.name] = found.nodes[record.name] = decode_node(record)
+            except PolarisError as error:
+                nodes[record.name] = error
+                del found.nodes[record.name]
+    return nodes
+
+
+async def _edges(session: Session, keys: Sequence[EdgeKey], found: Found) -> dict[EdgeKey, Edge | PolarisError | None]:
+    """Return the edges of keys; in place of one that cannot be decoded, the error for those who asked for it."""
+    edges: dict[EdgeKey, Edge | PolarisError | None] = {}
+    for key, record in zip(keys, await edge_records(session, keys), strict=True):
+        try:
+            edge = None if record is None else decode_edge(record, key.source, key.target)
+            edges[key] = found.edges[key] = edge
+        except PolarisError as error:
+            edges[key] = error
+    return edges
 
 
 def _settle(answer: asyncio.Future[Any], outcome: object) -> None:

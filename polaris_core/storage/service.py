@@ -17,14 +17,16 @@ from polaris_core.abc.location import Location
 from polaris_core.abc.storage import Storage, StorageOptions
 from polaris_core.errors import InvalidValueError, PolarisError, StoreClosedError, UnsupportedError
 from polaris_core.limits import Limits
-from polaris_core.model import Edge, Node, Patch
+from polaris_core.model import Edge, EdgeKey, Node, Patch
 from polaris_core.mutations import Batch, Commit, PatchNode, PutEdge, PutNode, normalize_author
 from polaris_core.planning import Intake, OnDangling, OnExisting
 from polaris_core.records import CommitPlan, Head, Program
-from polaris_core.storage.coherence import UNKNOWN, NodeCache
+from polaris_core.storage.adjacency import Adjacency
+from polaris_core.storage.coherence import UNKNOWN, GraphCache
+from polaris_core.storage.grounds import Exploration
 from polaris_core.storage.home import Home
 from polaris_core.storage.loading import Loading, StageInMemory
-from polaris_core.storage.queues import ReadQueue, WriteQueue
+from polaris_core.storage.queues import Asked, Exploring, ReadQueue, WriteQueue
 from polaris_core.values import each
 
 __all__ = ["StorageService"]
@@ -49,18 +51,20 @@ class StorageService:
         options: StorageOptions | None = None,
         limits: Limits | None = None,
         cache: Cache | None = None,
+        link_bytes: int = 32 << 20,
     ) -> None:
         """Stand before `storage`, or before the installed backend `storage_type` with its files in `storage_dir`.
 
-        `cache` keeps nodes by name, as new as the store, and None for names that no node has.
+        `cache` keeps nodes by name and edges by key, as new as the store, and None for what is not there. Beside it the names
+        of neighbours are kept, for walks, in about `link_bytes`.
         """
         self.options: StorageOptions = options or StorageOptions()
         self.limits: Limits = limits or Limits()
-        self._nodes = None if cache is None else NodeCache(cache)
+        self._cache = None if cache is None else GraphCache(cache, Adjacency(link_bytes))
         self.storage: Storage = storage or _installed(storage_dir, storage_type, self.options)
         self._home = Home()
         self._writes = WriteQueue(self.storage, self.limits, self.options.now)
-        self._reads = ReadQueue(self.storage, self.limits, self._nodes)
+        self._reads = ReadQueue(self.storage, self.limits, self._cache)
         self._closing: asyncio.Task[None] | None = None
 
     def __del__(self) -> None:
@@ -196,27 +200,42 @@ class StorageService:
         """Run a program on one committed state, in a hop shared with whoever else waits; return what it returns."""
         return cast("T", await self._home.call(self._submit_read, program))
 
-    def _submit_read(self, asked: Program[Any] | str) -> asyncio.Future[Any]:
+    def _submit_read(self, asked: Asked) -> asyncio.Future[Any]:
         self._check_open()
         return self._reads.submit(asked)
 
-    async def get_node(self, name: str, *, fresh: bool = False) -> Node | None:
-        """Return the node of a normalised name, or None; without a hop where the cache is as new as the store, unless `fresh`."""
-        return await self.look_up(name, fresh=fresh)
+    async def get_node(self, name: str) -> Node | None:
+        """Return the node of a normalised name, or None; without a hop where the cache is as new as the store."""
+        node = self.remembered(name)
+        return cast("Node | None", await self.look_up(name) if node is UNKNOWN else node)
 
-    def look_up(self, name: str, *, fresh: bool = False) -> Awaitable[Node | None]:
-        """As `get_node`, for who awaits it on the spot: past the cache it is without a coroutine of its own."""
-        if self._nodes is None or fresh:
-            return self._home.call(self._submit_read, name)
-        return self._cached(self._nodes, name)
+    async def get_edge(self, key: EdgeKey) -> Edge | None:
+        """Return the edge of a normalised key, or None, as `get_node` does a node."""
+        edge = self.remembered(key)
+        return cast("Edge | None", await self.look_up(key) if edge is UNKNOWN else edge)
 
-    async def _cached(self, nodes: NodeCache, name: str) -> Node | None:
-        _ = self._home.loop  # or the refusal, as on the way there
+    def remembered(self, key: str | EdgeKey) -> Any:
+        """Return the node of a name or the edge of a key, or None where there is none; `UNKNOWN` has to be looked up."""
+        self._check_serving()
+        return UNKNOWN if self._cache is None else self._cache.get(key, self.storage.stamp())
+
+    def look_up(self, key: str | EdgeKey) -> Awaitable[Any]:
+        """Read the node of a name or the edge of a key, past the cache, in a hop shared with whoever else waits."""
+        return self._home.call(self._submit_read, key)
+
+    def recall(self, exploration: Exploration[T]) -> T:
+        """Return what an exploration finds in one committed state, if all it comes by is remembered, else `UNKNOWN`."""
+        self._check_serving()
+        return cast("T", UNKNOWN) if self._cache is None else self._cache.explore(exploration, self.storage.stamp())
+
+    async def explore(self, exploration: Exploration[T]) -> T:
+        """Return what an exploration finds in one committed state, past the cache."""
+        return cast("T", await self._home.call(self._submit_read, Exploring(exploration)))
+
+    def _check_serving(self) -> None:
+        """Raise what a hop would raise, where none is made."""
+        _ = self._home.loop
         self._check_open()
-        node: Any = nodes.get(name, self.storage.stamp())
-        if node is UNKNOWN:
-            node = await self._home.call(self._submit_read, name)
-        return cast("Node | None", node)
 
     # --- the whole store ------------------------------------------------------------------------------------------
 
@@ -234,8 +253,8 @@ class StorageService:
 
     async def _restore(self, source: Path, progress: Progress | None) -> Head:
         head = await self._required("backup", Backup).restore(source, progress)
-        if self._nodes is not None:  # nothing of it would be served, the stamp has moved; but it would stay
-            self._nodes.clear()
+        if self._cache is not None:  # nothing of it would be served, the stamp has moved; but it would stay
+            self._cache.clear()
         return head
 
     async def create_index(self, index: Index) -> bool:

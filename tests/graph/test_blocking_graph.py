@@ -32,6 +32,7 @@ IN_THEIR_WORDS = (
     ("AbstractAsyncContextManager", "AbstractContextManager"),
     ("AsyncIterator", "Iterator"),
     ("View", "BlockingView"),
+    ("Walk", "BlockingWalk"),
     ("Graph", "BlockingGraph"),
 )
 

@@ -111,7 +111,7 @@ def _serves_what_it_read_once() -> None:
 def _expects_what_it_last_saw() -> None:
     async def commit(self: Graph, batch: Any) -> Any:
         for expected in batch.expect:
-            node = await self.service.get_node(expected.key, fresh=True)
+            node = await self.service.look_up(expected.key)
             actual = node.provenance.revision if node and node.provenance else 0
             if actual != expected.revision:
                 raise ConflictError("it changed", key=expected.key)
