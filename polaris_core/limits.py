@@ -18,7 +18,7 @@ class Limits:
     `scan`: the most records one page of a filtered scan looks at. `walk`: the most links, and the most nodes, one walk
     comes by. `past_changes`: the most changes that a view of the past
     takes back, and `past_bytes` how much of them it keeps in memory. `load_records`: nodes and edges of one bulk load.
-    `queued`: calls that may wait for the store at one time.
+    `queued`: calls that may wait for the store at one time. `cache_bytes`: how much of the graph is remembered in memory.
     """
 
     record_bytes: int = 1 << 20
@@ -36,3 +36,4 @@ class Limits:
     past_bytes: int = 64 << 20
     load_records: int = 10_000_000
     queued: int = 100_000
+    cache_bytes: int = 64 << 20

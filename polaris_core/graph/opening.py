@@ -15,6 +15,7 @@ from polaris_core.graph.graph import Graph
 from polaris_core.limits import Limits
 from polaris_core.registry import default
 from polaris_core.storage import StorageService
+from polaris_core.storage.weights import weight_of
 
 __all__ = ["Opening", "open_graph"]
 
@@ -76,6 +77,12 @@ def open_graph(
             storage=installed.storage(location.scheme).factory(location, settings),
             options=settings,
             limits=limits,
-            cache=None if cache is None else installed.cache(cache).factory(CacheOptions()),
+            cache=None if cache is None else installed.cache(cache).factory(_bounded(limits or Limits())),
         )
     )
+
+
+def _bounded(limits: Limits) -> CacheOptions:
+    """Leave half of the memory to nodes and edges, as many as there is room for, and half to who is next to whom."""
+    room = max(limits.cache_bytes // 2, 1)
+    return CacheOptions(entries=room, bytes=room, weigh=weight_of)

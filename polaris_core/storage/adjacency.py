@@ -17,7 +17,7 @@ from polaris_core.storage.grounds import MOST_LINKS, NotRemembered, Way
 __all__ = ["Adjacency", "Near"]
 
 _WAYS: Final = 64  # kinds of links that are told apart; with more of them everything is forgotten
-_NAME_BYTES: Final = 170  # a string of 50 characters with its place among the names
+_NAME_BYTES: Final = 120  # a string of some ten characters with its place among the names
 _ENTRY_BYTES: Final = 160  # a tuple with its place in a dictionary
 _LINK_BYTES: Final = 8
 _KEY_BYTES: Final = 500  # a tuple with its place in a dictionary of its own
@@ -70,7 +70,7 @@ class Adjacency:
     """Neighbours by name, for each way to go, within a number of bytes.
 
     `near` may be called, and what it returns read, from any thread; the others on one thread only. The bytes are an estimate from
-    the number of names and links: they are those of CPython on 64 bits, about.
+    the number of names and links: they are those of CPython on 64 bits, about, for names of some ten characters.
     """
 
     def __init__(self, bytes: int) -> None:

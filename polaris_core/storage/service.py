@@ -51,16 +51,15 @@ class StorageService:
         options: StorageOptions | None = None,
         limits: Limits | None = None,
         cache: Cache | None = None,
-        link_bytes: int = 32 << 20,
     ) -> None:
         """Stand before `storage`, or before the installed backend `storage_type` with its files in `storage_dir`.
 
-        `cache` keeps nodes by name and edges by key, as new as the store, and None for what is not there. Beside it the names
-        of neighbours are kept, for walks, in about `link_bytes`.
+        `cache` keeps nodes by name and edges by key, as new as the store, and None for what is not there; it is
+        bounded by whoever made it. Beside it the names of neighbours are kept, for walks.
         """
         self.options: StorageOptions = options or StorageOptions()
         self.limits: Limits = limits or Limits()
-        self._cache = None if cache is None else GraphCache(cache, Adjacency(link_bytes))
+        self._cache = None if cache is None else GraphCache(cache, Adjacency(self.limits.cache_bytes // 2))
         self.storage: Storage = storage or _installed(storage_dir, storage_type, self.options)
         self._home = Home()
         self._writes = WriteQueue(self.storage, self.limits, self.options.now)

@@ -15,6 +15,8 @@ from ordeal.backends import BACKENDS, store_url
 from ordeal.client import WEAKNESSES
 from ordeal.linearizability import Call, is_linearizable, unexplained
 
+from polaris_core import open_graph_blocking
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -25,6 +27,8 @@ CALLS = 400  # of each process
 
 def history(url: str, calls: int, *weakness: str) -> list[Call]:
     """Let three processes call one store at the same time, and return what they did and saw."""
+    with open_graph_blocking(url) as graph:
+        graph.commit(client.BEGINNING)
     paths = [str(Path(client.__file__).parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
     processes = [

@@ -1,7 +1,7 @@
 """Whether a history of calls could have happened one at a time: the search of Wing and Gong, with Lowe's memory.
 
 J. Wing, C. Gong, "Testing and Verifying Concurrent Objects", 1993; G. Lowe, "Testing for Linearizability", 2016. Objects are
-independent, so each key of a store is asked for itself: it holds a value, or None, and every value is written once.
+independent, so each key of a store is asked for itself: it holds a value, or None, and every value but None is written once.
 """
 
 from __future__ import annotations
