@@ -83,6 +83,7 @@ if TYPE_CHECKING:
     )
     from polaris_core.graph import (
         BlockingGraph,
+        BlockingTransaction,
         BlockingView,
         Graph,
         Hit,
@@ -208,6 +209,7 @@ _HOMES = {
     "polaris_core.events": ("EventBus", "Subscription"),
     "polaris_core.graph": (
         "BlockingGraph",
+        "BlockingTransaction",
         "BlockingView",
         "Graph",
         "Hit",
@@ -276,6 +278,7 @@ __all__ = [
     "And",
     "Batch",
     "BlockingGraph",
+    "BlockingTransaction",
     "BlockingView",
     "Change",
     "Commit",

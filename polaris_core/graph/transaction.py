@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import TypeVar
 
 from polaris_core.errors import ConflictError, InvalidValueError, PolarisError, StorageError
@@ -17,7 +17,7 @@ from polaris_core.planning import load, plan
 from polaris_core.records import Session
 from polaris_core.storage import StorageService
 
-__all__ = ["Transaction", "finish", "retried", "transact"]
+__all__ = ["Transaction", "delays", "finish", "retried", "transact"]
 
 T = TypeVar("T")
 
@@ -129,12 +129,19 @@ async def transact(
 
 async def retried(attempt: Callable[[], Awaitable[T]], attempts: int) -> T:
     """Return what an attempt returns, made again with jittered backoff while it raises `ConflictError`."""
-    for count in range(1, attempts):
+    for delay in delays(attempts):
         try:
             return await attempt()
         except ConflictError:
-            delay = min(FIRST_DELAY * 2 ** (count - 1), MOST_DELAY)
-            await asyncio.sleep(random.uniform(0, delay))  # noqa: S311 - spreads callers, no secret
+            await asyncio.sleep(delay)
+    return await attempt()
+
+
+def delays(attempts: int) -> Iterator[float]:
+    """Yield how many seconds to wait after each attempt but the last, jittered, longer and longer up to a bound."""
     if attempts < 1:
         raise InvalidValueError("attempts is at least 1")
-    return await attempt()
+    most = FIRST_DELAY
+    for _ in range(attempts - 1):
+        yield random.uniform(0, most)  # noqa: S311 - spreads callers, no secret
+        most = min(2 * most, MOST_DELAY)
