@@ -59,6 +59,10 @@ class BlockingVerbs(BlockingReads[V]):
         """As `Graph.rename_node`."""
         return self._call(self._state.rename_node(name, to))
 
+    def merge_nodes(self, name: str, into: str, *, keep_loops: bool = False) -> Node:
+        """As `Graph.merge_nodes`."""
+        return self._call(self._state.merge_nodes(name, into, keep_loops=keep_loops))
+
     def delete_node(self, name: str, *, detach: bool = False, missing_ok: bool = False) -> bool:
         """As `Graph.delete_node`."""
         return self._call(self._state.delete_node(name, detach=detach, missing_ok=missing_ok))

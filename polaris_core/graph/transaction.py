@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import TypeVar
 
 from polaris_core.errors import ConflictError, InvalidValueError, PolarisError, StorageError
@@ -14,7 +14,7 @@ from polaris_core.graph.writing import Verbs
 from polaris_core.limits import Limits
 from polaris_core.mutations import Batch, Commit, Expect, Mutation, Result
 from polaris_core.planning import load, plan
-from polaris_core.records import Session
+from polaris_core.records import CommitPlan, Session
 from polaris_core.storage import StorageService
 
 __all__ = ["Transaction", "delays", "finish", "retried", "transact"]
@@ -44,18 +44,10 @@ class Transaction(Verbs):
 
     async def _ask(self, question: Question[T]) -> T:
         self._check()
-        mutations, now, limits = tuple(self._mutations), self._service.options.now(), self.limits
+        mutations, now = tuple(self._mutations), self._service.options.now()
 
-        async def program(session: Session) -> tuple[T, tuple[Expect, ...]]:
-            expectations = tuple(await question.expectations(session)) if self._validate else ()
-            if not mutations:
-                return await question(session), expectations
-            batches = (Batch(mutations, author=self._author),)
-            drawn = plan(batches, await load(session, batches, limits), now, limits)
-            (outcome,) = drawn.outcomes
-            if isinstance(outcome, PolarisError):
-                raise ConflictError("what this transaction wrote can no longer be written", key=None) from outcome
-            return await question(Overlay(session, drawn)), expectations
+        async def program(session: Session) -> tuple[T, Sequence[Expect]]:
+            return await self._answered(session, question, mutations, now)
 
         answer, expectations = await self._service.read(program)
         self._expect.update(dict.fromkeys(expectations))
@@ -67,17 +59,44 @@ class Transaction(Verbs):
         self._mutations.append(mutation)
         return foreseen.results[-1]
 
+    async def _write_answer(self, question: Question[tuple[Mutation, ...]]) -> Sequence[Result]:
+        self._check()
+        before, now = tuple(self._mutations), self._service.options.now()
+
+        async def program(session: Session) -> tuple[tuple[Mutation, ...], Sequence[Expect], Commit]:
+            mutations, expectations = await self._answered(session, question, before, now)
+            batch = Batch((*before, *mutations), author=self._author)
+            return mutations, expectations, _accepted(await self._planned(session, batch, now))
+
+        mutations, expectations, foreseen = await self._service.read(program)
+        self._expect.update(dict.fromkeys(expectations))
+        self._mutations.extend(mutations)
+        return foreseen.results[-len(mutations) :]
+
+    async def _answered(
+        self, session: Session, question: Question[T], mutations: tuple[Mutation, ...], now: int
+    ) -> tuple[T, Sequence[Expect]]:
+        """Return the answer on top of the transaction's own writes, and what the commit is to find unchanged."""
+        expectations = await question.expectations(session) if self._validate else ()
+        if not mutations:
+            return await question(session), expectations
+        drawn = await self._planned(session, Batch(mutations, author=self._author), now)
+        (outcome,) = drawn.outcomes
+        if isinstance(outcome, PolarisError):
+            raise ConflictError("what this transaction wrote can no longer be written", key=None) from outcome
+        return await question(Overlay(session, drawn)), expectations
+
     async def _foresee(self, batch: Batch) -> Commit:
         """Return what a batch would do, or raise what would refuse it; nothing is written."""
-        now, limits = self._service.options.now(), self.limits
+        now = self._service.options.now()
 
         async def program(session: Session) -> Commit:
-            (outcome,) = plan((batch,), await load(session, (batch,), limits), now, limits).outcomes
-            if isinstance(outcome, PolarisError):
-                raise outcome
-            return outcome
+            return _accepted(await self._planned(session, batch, now))
 
         return await self._service.read(program)
+
+    async def _planned(self, session: Session, batch: Batch, now: int) -> CommitPlan:
+        return plan((batch,), await load(session, (batch,), self.limits), now, self.limits)
 
     def add(self, *mutations: Mutation) -> None:
         """Write mutations without looking at what they will do; what refuses them is raised by the commit."""
@@ -102,6 +121,13 @@ class Transaction(Verbs):
     def abandon(self) -> None:
         """End the transaction without writing anything."""
         self._done = True
+
+
+def _accepted(drawn: CommitPlan) -> Commit:
+    (outcome,) = drawn.outcomes
+    if isinstance(outcome, PolarisError):
+        raise outcome
+    return outcome
 
 
 async def finish(transaction: Transaction) -> None:
