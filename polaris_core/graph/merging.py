@@ -8,11 +8,11 @@ from typing import Any
 import attrs
 
 from polaris_core.codec import decode_edge, decode_node
-from polaris_core.errors import InvalidValueError, LimitExceededError, NodeNotFoundError
-from polaris_core.graph.questions import Edges, Question
+from polaris_core.errors import InvalidValueError, LimitExceededError
+from polaris_core.graph.questions import Edges, Question, existing
 from polaris_core.model import Edge, EdgeKey, Node, Patch, Path
 from polaris_core.mutations import CreateEdge, DeleteEdge, DeleteNode, Mutation, PatchEdge, PatchNode
-from polaris_core.records import Link, NodeRecord, Session
+from polaris_core.records import Link, Session
 
 __all__ = ["Merging"]
 
@@ -38,7 +38,7 @@ class Merging(Question[tuple[Mutation, ...]]):
 
     async def __call__(self, session: Session) -> tuple[Mutation, ...]:
         """Return mutations; raises `NodeNotFoundError`, and `LimitExceededError` where one commit cannot hold them."""
-        record, into = await self._ends(session)
+        record, into = await existing(session, (self.name, self.into))
         gone, kept = decode_node(record), decode_node(into)
         edges = await self._edges(session, record.id)
         arriving = self._arriving(edges)
@@ -55,13 +55,6 @@ class Merging(Question[tuple[Mutation, ...]]):
             DeleteNode(gone.name),
             _completed(kept, gone),
         )
-
-    async def _ends(self, session: Session) -> tuple[NodeRecord, NodeRecord]:
-        record, into = await session.nodes((self.name, self.into))
-        if record is None or into is None:
-            name = self.name if record is None else self.into
-            raise NodeNotFoundError(f"no node {name!r}", key=name)
-        return record, into
 
     async def _edges(self, session: Session, id: int) -> list[Edge]:
         """Return all edges of a node, in the order they were created."""

@@ -15,7 +15,7 @@ from polaris_core.history import check_kept, cursor_of
 from polaris_core.model import Change, Cursor, Edge, EdgeKey, Node
 from polaris_core.mutations import Expect, ExpectLinks, ExpectRevision, ExpectUnchanged
 from polaris_core.query import Page, Position, cursor_text, position_after
-from polaris_core.records import Direction, EdgeRecord, Link, Session
+from polaris_core.records import Direction, EdgeRecord, Link, NodeRecord, Session
 
 __all__ = [
     "Changes",
@@ -28,23 +28,34 @@ __all__ = [
     "Question",
     "Statistics",
     "Stats",
+    "existing",
 ]
 
-T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 _CHUNK = 2_000
 
 
-class Question(ABC, Generic[T]):
+class Question(ABC, Generic[T_co]):
     """A read program as a value."""
 
     @abstractmethod
-    async def __call__(self, session: Session) -> T:
+    async def __call__(self, session: Session) -> T_co:
         """Return the answer, from one committed state."""
 
     async def expectations(self, session: Session) -> Sequence[Expect]:
         """Return what must still hold when a transaction that relied on the answer commits; by default that nothing changed."""
         return (ExpectUnchanged(cursor_of(await session.head())),)
+
+
+async def existing(session: Session, names: Sequence[str]) -> list[NodeRecord]:
+    """Return the nodes of these names, in their order; raises `NodeNotFoundError` for the first that no node has."""
+    records = []
+    for name, record in zip(names, await session.nodes(names), strict=True):
+        if record is None:
+            raise NodeNotFoundError(f"no node {name!r}", key=name)
+        records.append(record)
+    return records
 
 
 @attrs.frozen
@@ -119,9 +130,7 @@ class Neighbors(Question[Page[Neighbor]]):
 
     async def __call__(self, session: Session) -> Page[Neighbor]:
         """Return a page of neighbors; raises `NodeNotFoundError` where there is no such node."""
-        (origin,) = await session.nodes((self.name,))
-        if origin is None:
-            raise NodeNotFoundError(f"no node {self.name!r}", key=self.name)
+        (origin,) = await existing(session, (self.name,))
         links = await self._links(session, origin.id)
         far = {link.target if link.source == origin.id else link.source for link in links}
         nodes = {record.id: decode_node(record) for record in await session.nodes(tuple(far)) if record}

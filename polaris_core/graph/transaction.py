@@ -7,7 +7,7 @@ import random
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import TypeVar
 
-from polaris_core.errors import ConflictError, InvalidValueError, PolarisError, StorageError
+from polaris_core.errors import ConflictError, InvalidValueError, PolarisError, RefusedError, StorageError
 from polaris_core.graph.overlay import Overlay
 from polaris_core.graph.questions import Question
 from polaris_core.graph.writing import Verbs
@@ -46,12 +46,10 @@ class Transaction(Verbs):
         self._check()
         mutations, now = tuple(self._mutations), self._service.options.now()
 
-        async def program(session: Session) -> tuple[T, Sequence[Expect]]:
+        async def program(session: Session) -> tuple[T | RefusedError, Sequence[Expect]]:
             return await self._answered(session, question, mutations, now)
 
-        answer, expectations = await self._service.read(program)
-        self._expect.update(dict.fromkeys(expectations))
-        return answer
+        return self._relied_on(*await self._service.read(program))
 
     async def _write(self, mutation: Mutation) -> Result:
         self._check()
@@ -63,28 +61,43 @@ class Transaction(Verbs):
         self._check()
         before, now = tuple(self._mutations), self._service.options.now()
 
-        async def program(session: Session) -> tuple[tuple[Mutation, ...], Sequence[Expect], Commit]:
-            mutations, expectations = await self._answered(session, question, before, now)
-            batch = Batch((*before, *mutations), author=self._author)
-            return mutations, expectations, _accepted(await self._planned(session, batch, now))
+        async def program(
+            session: Session,
+        ) -> tuple[tuple[Mutation, ...] | RefusedError, Sequence[Expect], Commit | None]:
+            answer, expectations = await self._answered(session, question, before, now)
+            if isinstance(answer, RefusedError):
+                return answer, expectations, None
+            batch = Batch((*before, *answer), author=self._author)
+            return answer, expectations, _accepted(await self._planned(session, batch, now))
 
-        mutations, expectations, foreseen = await self._service.read(program)
-        self._expect.update(dict.fromkeys(expectations))
+        answer, expectations, foreseen = await self._service.read(program)
+        mutations = self._relied_on(answer, expectations)
         self._mutations.extend(mutations)
-        return foreseen.results[-len(mutations) :]
+        return () if foreseen is None else foreseen.results[-len(mutations) :]
+
+    def _relied_on(self, answer: T | RefusedError, expectations: Sequence[Expect]) -> T:
+        """Remember what an answer stands on, and return it, or raise it: that something is missing is an answer, too."""
+        self._expect.update(dict.fromkeys(expectations))
+        if isinstance(answer, RefusedError):
+            raise answer
+        return answer
 
     async def _answered(
         self, session: Session, question: Question[T], mutations: tuple[Mutation, ...], now: int
-    ) -> tuple[T, Sequence[Expect]]:
+    ) -> tuple[T | RefusedError, Sequence[Expect]]:
         """Return the answer on top of the transaction's own writes, and what the commit is to find unchanged."""
         expectations = await question.expectations(session) if self._validate else ()
-        if not mutations:
-            return await question(session), expectations
-        drawn = await self._planned(session, Batch(mutations, author=self._author), now)
-        (outcome,) = drawn.outcomes
-        if isinstance(outcome, PolarisError):
-            raise ConflictError("what this transaction wrote can no longer be written", key=None) from outcome
-        return await question(Overlay(session, drawn)), expectations
+        seen: Session = session
+        if mutations:
+            drawn = await self._planned(session, Batch(mutations, author=self._author), now)
+            (outcome,) = drawn.outcomes
+            if isinstance(outcome, PolarisError):
+                raise ConflictError("what this transaction wrote can no longer be written", key=None) from outcome
+            seen = Overlay(session, drawn)
+        try:
+            return await question(seen), expectations
+        except RefusedError as error:
+            return error, expectations
 
     async def _foresee(self, batch: Batch) -> Commit:
         """Return what a batch would do, or raise what would refuse it; nothing is written."""
