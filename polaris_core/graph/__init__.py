@@ -2,11 +2,13 @@
 
 from polaris_core.graph.blocking import BlockingGraph, BlockingView, open_graph_blocking
 from polaris_core.graph.blocking_transaction import BlockingTransaction
+from polaris_core.graph.degrees import Hub
 from polaris_core.graph.finding import Row
 from polaris_core.graph.graph import Graph
 from polaris_core.graph.opening import Opening, open_graph
 from polaris_core.graph.questions import Neighbor, Statistics
 from polaris_core.graph.searching import Hit, Hits
+from polaris_core.graph.subgraphs import Subgraph
 from polaris_core.graph.transaction import Transaction
 from polaris_core.graph.view import Moment, View
 
@@ -17,11 +19,13 @@ __all__ = [
     "Graph",
     "Hit",
     "Hits",
+    "Hub",
     "Moment",
     "Neighbor",
     "Opening",
     "Row",
     "Statistics",
+    "Subgraph",
     "Transaction",
     "View",
     "open_graph",

@@ -6,11 +6,13 @@ from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator
 from typing import Any, Generic, TypeVar
 
 from polaris_core.graph.committed import Committed
+from polaris_core.graph.degrees import Hub
 from polaris_core.graph.finding import Row
 from polaris_core.graph.loop_thread import LoopThread
 from polaris_core.graph.questions import Neighbor, Statistics
 from polaris_core.graph.reading import Paths, Reading, Where
 from polaris_core.graph.searching import Hits
+from polaris_core.graph.subgraphs import Subgraph
 from polaris_core.limits import Limits
 from polaris_core.model import Change, Cursor, Edge, EdgeKey, Node, Path
 from polaris_core.query import Page
@@ -193,6 +195,27 @@ class BlockingReads(Generic[R]):
     def degree(self, name: str, *, direction: Direction = "both", types: Iterable[str] | None = None) -> int:
         """As `Graph.degree`."""
         return self._call(self._state.degree(name, direction=direction, types=types))
+
+    def degrees(
+        self, names: Iterable[str], *, direction: Direction = "both", types: Iterable[str] | None = None
+    ) -> dict[str, int]:
+        """As `Graph.degrees`."""
+        return self._call(self._state.degrees(names, direction=direction, types=types))
+
+    def hubs(
+        self,
+        limit: int = 20,
+        *,
+        direction: Direction = "both",
+        types: Iterable[str] | None = None,
+        type: str | None = None,
+    ) -> tuple[Hub, ...]:
+        """As `Graph.hubs`."""
+        return self._call(self._state.hubs(limit, direction=direction, types=types, type=type))
+
+    def subgraph(self, names: Iterable[str], *, types: Iterable[str] | None = None) -> Subgraph:
+        """As `Graph.subgraph`."""
+        return self._call(self._state.subgraph(names, types=types))
 
     def statistics(self) -> Statistics:
         """As `Graph.statistics`."""

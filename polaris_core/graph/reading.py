@@ -6,8 +6,9 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Iterable, Mapping, Sequence
 from typing import Any, TypeAlias, TypeVar, cast
 
-from polaris_core.errors import EdgeNotFoundError, InvalidValueError, NodeNotFoundError
-from polaris_core.graph.finding import Count, Degree, FindEdges, FindNodes, FindRows, HasAny, Row
+from polaris_core.errors import EdgeNotFoundError, InvalidValueError, LimitExceededError, NodeNotFoundError
+from polaris_core.graph.degrees import Degrees, Hub, Hubs
+from polaris_core.graph.finding import Count, FindEdges, FindNodes, FindRows, HasAny, Row
 from polaris_core.graph.questions import (
     Edges,
     Names,
@@ -19,6 +20,7 @@ from polaris_core.graph.questions import (
     Stats,
 )
 from polaris_core.graph.searching import Hits, SearchedAttributes, SearchNodes
+from polaris_core.graph.subgraphs import Subgraph, SubgraphOf
 from polaris_core.limits import Limits
 from polaris_core.model import Edge, EdgeKey, Node, Path, edge_key
 from polaris_core.query import (
@@ -73,6 +75,16 @@ class Reading(ABC):
             raise InvalidValueError("a limit is a positive integer")
         return min(limit, self.limits.page)
 
+    def _at_most_a_page(self, names: tuple[str, ...]) -> tuple[str, ...]:
+        if len(names) > self.limits.page:
+            raise LimitExceededError(
+                f"page is limited to {self.limits.page}, these are {len(names)} names",
+                limit="page",
+                size=len(names),
+                maximum=self.limits.page,
+            )
+        return names
+
     def _query(self, kind: Kind, filter: Filter, order: str | None = None, limit: int = 100) -> Query:
         return Query(kind=kind, filter=filter, order=order, limit=self._page(limit), scan=self.limits.scan)
 
@@ -88,7 +100,7 @@ class Reading(ABC):
 
     async def get_nodes(self, names: Iterable[str]) -> dict[str, Node]:
         """Return those of the nodes that exist, by name, all from one committed state."""
-        wanted = tuple(dict.fromkeys(map(normalize_name, (names,) if isinstance(names, str) else each(names, "names"))))
+        wanted = _named(names)
         return await self._ask(Nodes(wanted)) if wanted else {}
 
     async def find_nodes(
@@ -268,9 +280,52 @@ class Reading(ABC):
         wanted = _types(types)
         return await self._ask(Neighbors(normalize_name(name), _way(direction), wanted, self._page(limit), cursor))
 
+    async def subgraph(self, names: Iterable[str], *, types: Iterable[str] | None = None) -> Subgraph:
+        """Return some nodes and all edges between any two of them, of these types where given, from one committed state.
+
+        Raises `NodeNotFoundError` for a name that no node has, and `LimitExceededError` for more names than `Limits.page`, or
+        where more edges leave the nodes, wherever to, than `Limits.scan`.
+        """
+        wanted = self._at_most_a_page(_named(names))
+        asked = SubgraphOf(wanted, _types(types), self.limits.scan)
+        return await self._ask(asked) if wanted else Subgraph((), ())
+
     async def degree(self, name: str, *, direction: Direction = "both", types: Iterable[str] | None = None) -> int:
-        """Return how many edges `neighbors` would find; an edge from a node to itself counts once."""
-        return await self._ask(Degree(normalize_name(name), _way(direction), _types(types)))
+        """Return how many edges `neighbors` would find; an edge from a node to itself counts once.
+
+        Raises `NodeNotFoundError`, and as `degrees` does `LimitExceededError`.
+        """
+        name = normalize_name(name)
+        return (await self._ask(Degrees((name,), _way(direction), _types(types), self.limits.scan)))[name]
+
+    async def degrees(
+        self, names: Iterable[str], *, direction: Direction = "both", types: Iterable[str] | None = None
+    ) -> dict[str, int]:
+        """Return how many edges each of some nodes has, by name, all from one committed state.
+
+        Raises `NodeNotFoundError` for a name that no node has, and `LimitExceededError` for more names than `Limits.page`, or
+        where they have more edges than `Limits.scan` and the backend does not count them itself.
+        """
+        wanted = self._at_most_a_page(_named(names))
+        asked = Degrees(wanted, _way(direction), _types(types), self.limits.scan)
+        return await self._ask(asked) if wanted else {}
+
+    async def hubs(
+        self,
+        limit: int = 20,
+        *,
+        direction: Direction = "both",
+        types: Iterable[str] | None = None,
+        type: str | None = None,
+    ) -> tuple[Hub, ...]:
+        """Return the nodes with the most edges, and how many: those with more first, of equal ones the older.
+
+        `direction` and `types` say which edges count, as in `degree`; `type` is the type of the nodes. Nodes without such an
+        edge are left out. Looks at every edge; raises `LimitExceededError` where the graph has more than `Limits.scan`.
+        """
+        counted, of_type = _types(types), None if type is None else normalize_type(type)
+        edges = None if counted is None else frozenset(counted)
+        return await self._ask(Hubs(self._page(limit), _way(direction), edges, of_type, self.limits.scan))
 
     async def statistics(self) -> Statistics:
         """Return how many nodes and edges there are, of which types."""
@@ -297,6 +352,10 @@ def _fields(kind: Kind, paths: Paths) -> tuple[tuple[str, Field], ...]:
     for _, field in fields:
         field.check(kind)
     return fields
+
+
+def _named(names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(map(normalize_name, (names,) if isinstance(names, str) else each(names, "names"))))
 
 
 def _way(direction: Direction) -> Direction:
