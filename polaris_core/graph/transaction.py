@@ -5,14 +5,24 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from polaris_core.errors import ConflictError, InvalidValueError, PolarisError, RefusedError, StorageError
 from polaris_core.graph.overlay import Overlay
 from polaris_core.graph.questions import Question
 from polaris_core.graph.writing import Verbs
+from polaris_core.history import cursor_of
 from polaris_core.limits import Limits
-from polaris_core.mutations import Batch, Commit, Expect, Mutation, Result
+from polaris_core.mutations import (
+    Batch,
+    Commit,
+    Expect,
+    ExpectRevision,
+    ExpectUnchanged,
+    Mutation,
+    RenameNode,
+    Result,
+)
 from polaris_core.planning import load, plan
 from polaris_core.records import CommitPlan, Session
 from polaris_core.storage import StorageService
@@ -86,7 +96,6 @@ class Transaction(Verbs):
         self, session: Session, question: Question[T], mutations: tuple[Mutation, ...], now: int
     ) -> tuple[T | RefusedError, Sequence[Expect]]:
         """Return the answer on top of the transaction's own writes, and what the commit is to find unchanged."""
-        expectations = await question.expectations(session) if self._validate else ()
         seen: Session = session
         if mutations:
             drawn = await self._planned(session, Batch(mutations, author=self._author), now)
@@ -94,6 +103,7 @@ class Transaction(Verbs):
             if isinstance(outcome, PolarisError):
                 raise ConflictError("what this transaction wrote can no longer be written", key=None) from outcome
             seen = Overlay(session, drawn)
+        expectations = await _expectations(session, question, mutations, seen) if self._validate else ()
         try:
             return await question(seen), expectations
         except RefusedError as error:
@@ -134,6 +144,28 @@ class Transaction(Verbs):
     def abandon(self) -> None:
         """End the transaction without writing anything."""
         self._done = True
+
+
+async def _expectations(
+    session: Session, question: Question[Any], mutations: Sequence[Mutation], seen: Session
+) -> Sequence[Expect]:
+    """Return what the commit is to find unchanged: of what is stored, and of what the writes led to."""
+    head = await session.head()
+    if any(
+        isinstance(mutation, RenameNode) for mutation in mutations
+    ):  # a name is another node's than in what is stored
+        return (ExpectUnchanged(cursor_of(head)),)
+    expectations = await question.expectations(session)
+    if not mutations:
+        return expectations
+    return (
+        *expectations,
+        *(
+            expect
+            for expect in await question.expectations(seen)
+            if isinstance(expect, ExpectRevision) and 0 < expect.revision <= head.seq  # not what the transaction wrote
+        ),
+    )
 
 
 def _accepted(drawn: CommitPlan) -> Commit:
