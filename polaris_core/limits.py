@@ -14,11 +14,12 @@ class Limits:
     `record_bytes`: one node's or edge's body. `observations`: of one node. `commit_records`: nodes and edges one batch may
     write or delete. `batch_mutations`: mutations in one batch. `group_batches`, `group_records` and `group_bytes`: how many
     batches, records written or deleted, and bytes of bodies and changes travel together in one commit; a larger batch
-    travels alone. `receipt_seconds`: how long an idempotency key is remembered. `page`: the most rows one call returns.
-    `scan`: the most records one page of a filtered scan looks at. `walk`: the most links, and the most nodes, one walk
-    comes by. `past_changes`: the most changes that a view of the past
-    takes back, and `past_bytes` how much of them it keeps in memory. `load_records`: nodes and edges of one bulk load.
-    `queued`: calls that may wait for the store at one time. `cache_bytes`: how much of the graph is remembered in memory.
+    travels alone. `receipt_seconds`: how long an idempotency key is remembered. `page`: the most rows one call returns,
+    and the most names that `subgraph` and `degrees` take. `scan`: the most records that one page of a filtered scan, or one
+    `subgraph`, `degrees` or `hubs`, looks at. `walk`: the most links, and the most nodes, one walk comes by.
+    `past_changes`: the most changes that a view of the past takes back, and
+    `past_bytes` how much of them it keeps in memory. `load_records`: nodes and edges of one bulk load. `queued`: calls that
+    may wait for the store at one time. `cache_bytes`: how much of the graph is remembered in memory.
     """
 
     record_bytes: int = 1 << 20

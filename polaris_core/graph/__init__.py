@@ -1,13 +1,16 @@
 """The graph: verbs, transactions, views of the past, and how one is opened."""
 
 from polaris_core.graph.blocking import BlockingGraph, BlockingView, open_graph_blocking
+from polaris_core.graph.blocking_transaction import BlockingTransaction
 from polaris_core.graph.blocking_walk import BlockingWalk
+from polaris_core.graph.degrees import Hub
 from polaris_core.graph.finding import Row
 from polaris_core.graph.graph import Graph
 from polaris_core.graph.opening import Opening, open_graph
 from polaris_core.graph.questions import Neighbor, Statistics
 from polaris_core.graph.routes import Route
 from polaris_core.graph.searching import Hit, Hits
+from polaris_core.graph.subgraphs import Subgraph
 from polaris_core.graph.transaction import Transaction
 from polaris_core.graph.traversal import Reached, Traversal
 from polaris_core.graph.view import Moment, View
@@ -15,11 +18,13 @@ from polaris_core.graph.walks import Walk
 
 __all__ = [
     "BlockingGraph",
+    "BlockingTransaction",
     "BlockingView",
     "BlockingWalk",
     "Graph",
     "Hit",
     "Hits",
+    "Hub",
     "Moment",
     "Neighbor",
     "Opening",
@@ -27,6 +32,7 @@ __all__ = [
     "Route",
     "Row",
     "Statistics",
+    "Subgraph",
     "Transaction",
     "Traversal",
     "View",

@@ -20,9 +20,9 @@ from polaris_core.query import (
     parse_filter,
 )
 from polaris_core.records import Direction
-from polaris_core.values import each, normalize_type
+from polaris_core.values import each, normalize_name, normalize_type
 
-__all__ = ["Paths", "Where", "all_of", "direction_of", "fields_at", "filter_of", "types_of"]
+__all__ = ["Paths", "Where", "all_of", "direction_of", "fields_at", "filter_of", "names_of", "types_of"]
 
 Where: TypeAlias = Mapping[str | Path, Any] | Filter
 """A filter, or its JSON form; there a tuple of keys is a path into the attributes, too."""
@@ -53,6 +53,11 @@ def fields_at(kind: Kind, paths: Paths) -> tuple[tuple[str, Field], ...]:
     for _, field in fields:
         field.check(kind)
     return fields
+
+
+def names_of(names: Iterable[str]) -> tuple[str, ...]:
+    """Return names, normalised, each once; one alone is one."""
+    return tuple(dict.fromkeys(map(normalize_name, (names,) if isinstance(names, str) else each(names, "names"))))
 
 
 def direction_of(direction: Direction) -> Direction:

@@ -3,44 +3,50 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import AsyncIterable, Iterable, Iterator, Sequence, Sized
+from collections.abc import AsyncIterable, Callable, Iterable, Iterator, Sequence, Sized
 from contextlib import contextmanager
 from os import PathLike
 from types import TracebackType
-from typing import Literal, Self
+from typing import Literal, Self, TypeVar
 
 from polaris_core.abc.capabilities import Index, Progress, VerifyReport
 from polaris_core.abc.plugins import Plugins
 from polaris_core.abc.storage import StorageOptions
 from polaris_core.errors import PolarisError
-from polaris_core.graph.blocking_reads import BlockingReads
+from polaris_core.graph.blocking_reads import BlockingCommitted
+from polaris_core.graph.blocking_transaction import BlockingTransaction, begun, transact_blocking
+from polaris_core.graph.blocking_verbs import BlockingVerbs
 from polaris_core.graph.graph import Graph
 from polaris_core.graph.loop_thread import LoopThread
 from polaris_core.graph.opening import Opening, open_graph
-from polaris_core.graph.view import Moment
-from polaris_core.graph.writing import Assigned, Attributes, Observations
+from polaris_core.graph.view import Moment, View
 from polaris_core.limits import Limits
-from polaris_core.model import Change, Cursor, Edge, Node, Observation, Path
+from polaris_core.model import Change, Cursor
 from polaris_core.mutations import Batch, Commit, Loaded, Mutation
 from polaris_core.planning import Loadable, OnDangling, OnExisting
 from polaris_core.query import Kind
 from polaris_core.storage.loading import pieces
-from polaris_core.values import EMPTY
 
 __all__ = ["BlockingGraph", "BlockingView", "open_graph_blocking"]
 
+T = TypeVar("T")
 
-class BlockingView(BlockingReads):
+
+class BlockingView(BlockingCommitted[View]):
     """A `View` whose verbs wait for their answers."""
 
 
-class BlockingGraph(BlockingReads):
+class BlockingGraph(BlockingCommitted[Graph], BlockingVerbs[Graph]):
     """A `Graph` whose verbs wait for their answers. Any number of threads may call it at one time; they travel together."""
 
     def __init__(self, thread: LoopThread, graph: Graph) -> None:
         super().__init__(thread, graph)
-        self._graph = graph
         self._closing = threading.Lock()
+
+    @property
+    def author(self) -> str | None:
+        """Whose name the writes carry, unless they name another."""
+        return self._state.author
 
     def __enter__(self) -> Self:
         return self
@@ -61,148 +67,95 @@ class BlockingGraph(BlockingReads):
 
     def _close(self) -> None:
         try:
-            self._thread.call(self._graph.close())
+            self._thread.call(self._state.close())
         except KeyboardInterrupt:
-            self._thread.call(self._graph.close())  # which has gone on; a second interrupt leaves it
+            self._thread.call(self._state.close())  # which has gone on; a second interrupt leaves it
             raise
-
-    def create_node(
-        self, name: str, type: str = "node", attributes: Attributes = EMPTY, observations: Observations = ()
-    ) -> Node:
-        """As `Graph.create_node`."""
-        return self._call(self._graph.create_node(name, type, attributes, observations))
-
-    def put_node(self, name: str, type: str = "node", attributes: Attributes = EMPTY) -> Node:
-        """As `Graph.put_node`."""
-        return self._call(self._graph.put_node(name, type, attributes))
-
-    def upsert_node(
-        self, name: str, type: str | None = None, attributes: Attributes = EMPTY, observations: Observations = ()
-    ) -> Node:
-        """As `Graph.upsert_node`."""
-        return self._call(self._graph.upsert_node(name, type, attributes, observations))
-
-    def patch_node(
-        self,
-        name: str,
-        *,
-        set: Assigned | None = None,
-        unset: Iterable[str | Path] = (),
-        observe: Observations = (),
-        forget: Observations = (),
-        type: str | None = None,
-    ) -> Node:
-        """As `Graph.patch_node`."""
-        return self._call(self._graph.patch_node(name, set=set, unset=unset, observe=observe, forget=forget, type=type))
-
-    def observe(self, name: str, *observations: str | Observation) -> Node:
-        """As `Graph.observe`."""
-        return self._call(self._graph.observe(name, *observations))
-
-    def forget(self, name: str, *texts: str) -> Node:
-        """As `Graph.forget`."""
-        return self._call(self._graph.forget(name, *texts))
-
-    def rename_node(self, name: str, to: str) -> Node:
-        """As `Graph.rename_node`."""
-        return self._call(self._graph.rename_node(name, to))
-
-    def delete_node(self, name: str, *, detach: bool = False, missing_ok: bool = False) -> bool:
-        """As `Graph.delete_node`."""
-        return self._call(self._graph.delete_node(name, detach=detach, missing_ok=missing_ok))
-
-    def create_edge(self, source: str, type: str, target: str, attributes: Attributes = EMPTY) -> Edge:
-        """As `Graph.create_edge`."""
-        return self._call(self._graph.create_edge(source, type, target, attributes))
-
-    def put_edge(self, source: str, type: str, target: str, attributes: Attributes = EMPTY) -> Edge:
-        """As `Graph.put_edge`."""
-        return self._call(self._graph.put_edge(source, type, target, attributes))
-
-    def upsert_edge(self, source: str, type: str, target: str, attributes: Attributes = EMPTY) -> Edge:
-        """As `Graph.upsert_edge`."""
-        return self._call(self._graph.upsert_edge(source, type, target, attributes))
-
-    def patch_edge(
-        self, source: str, type: str, target: str, *, set: Assigned | None = None, unset: Iterable[str | Path] = ()
-    ) -> Edge:
-        """As `Graph.patch_edge`."""
-        return self._call(self._graph.patch_edge(source, type, target, set=set, unset=unset))
-
-    def delete_edge(self, source: str, type: str, target: str, *, missing_ok: bool = False) -> bool:
-        """As `Graph.delete_edge`."""
-        return self._call(self._graph.delete_edge(source, type, target, missing_ok=missing_ok))
 
     def at(self, moment: Moment) -> BlockingView:
         """As `Graph.at`."""
-        return BlockingView(self._thread, self._graph.at(moment))
+        return BlockingView(self._thread, self._state.at(moment))
 
     @contextmanager
     def snapshot(self) -> Iterator[BlockingView]:
         """As `Graph.snapshot`."""
-        snapshot = self._graph.snapshot()
+        snapshot = self._state.snapshot()
         view = self._call(snapshot.__aenter__())
         yield BlockingView(self._thread, view)
 
+    @contextmanager
+    def transaction(self, *, author: str | None = None, validate: bool = True) -> Iterator[BlockingTransaction]:
+        """As `Graph.transaction`; whatever is raised in the block, an interrupt too, abandons the transaction."""
+        transaction = self._state._begin(author, validate=validate)  # noqa: SLF001 - as `Graph.transaction` itself
+        with begun(self._thread, transaction) as blocking:
+            yield blocking
+
+    def transact(
+        self,
+        function: Callable[[BlockingTransaction], T],
+        *,
+        attempts: int = 8,
+        author: str | None = None,
+        validate: bool = True,
+    ) -> T:
+        """As `Graph.transact`, of a plain `def function(tx)`, which runs in the calling thread."""
+        return transact_blocking(lambda: self.transaction(author=author, validate=validate), function, attempts)
+
     def undo(self, commit: Commit | Change | int) -> Commit:
         """As `Graph.undo`."""
-        return self._call(self._graph.undo(commit))
+        return self._call(self._state.undo(commit))
 
     def trim(self, moment: Moment, *, force: bool = False) -> Cursor:
         """As `Graph.trim`."""
-        return self._call(self._graph.trim(moment, force=force))
+        return self._call(self._state.trim(moment, force=force))
 
     def register_reader(self, name: str, place: Cursor | str | None = None) -> None:
         """As `Graph.register_reader`."""
-        self._call(self._graph.register_reader(name, place))
+        self._call(self._state.register_reader(name, place))
 
     def forget_reader(self, name: str) -> bool:
         """As `Graph.forget_reader`."""
-        return self._call(self._graph.forget_reader(name))
+        return self._call(self._state.forget_reader(name))
 
     def readers(self) -> dict[str, Cursor]:
         """As `Graph.readers`."""
-        return self._call(self._graph.readers())
+        return self._call(self._state.readers())
 
     def acting_as(self, author: str | None) -> BlockingGraph:
         """As `Graph.acting_as`."""
-        return BlockingGraph(self._thread, self._graph.acting_as(author))
-
-    def set_searched_attributes(self, *paths: str | Path) -> None:
-        """As `Graph.set_searched_attributes`."""
-        return self._call(self._graph.set_searched_attributes(*paths))
+        return BlockingGraph(self._thread, self._state.acting_as(author))
 
     def commit(self, batch: Batch | Mutation | Sequence[Mutation]) -> Commit:
         """As `Graph.commit`."""
-        return self._call(self._graph.commit(batch))
+        return self._call(self._state.commit(batch))
 
     def apply(self, batches: Sequence[Batch]) -> list[Commit | PolarisError]:
         """As `Graph.apply`."""
-        return self._call(self._graph.apply(batches))
+        return self._call(self._state.apply(batches))
 
     def create_index(self, kind: Kind, path: str | tuple[str, ...]) -> bool:
         """As `Graph.create_index`."""
-        return self._call(self._graph.create_index(kind, path))
+        return self._call(self._state.create_index(kind, path))
 
     def drop_index(self, kind: Kind, path: str | tuple[str, ...]) -> bool:
         """As `Graph.drop_index`."""
-        return self._call(self._graph.drop_index(kind, path))
+        return self._call(self._state.drop_index(kind, path))
 
     def indexes(self) -> tuple[Index, ...]:
         """As `Graph.indexes`."""
-        return self._call(self._graph.indexes())
+        return self._call(self._state.indexes())
 
     def verify(self, progress: Progress | None = None) -> VerifyReport:
         """As `Graph.verify`."""
-        return self._call(self._graph.verify(progress))
+        return self._call(self._state.verify(progress))
 
     def backup(self, target: str | PathLike[str], progress: Progress | None = None) -> Cursor:
         """As `Graph.backup`."""
-        return self._call(self._graph.backup(target, progress))
+        return self._call(self._state.backup(target, progress))
 
     def restore(self, source: str | PathLike[str], progress: Progress | None = None) -> Cursor:
         """As `Graph.restore`."""
-        return self._call(self._graph.restore(source, progress))
+        return self._call(self._state.restore(source, progress))
 
     def load(
         self,
@@ -216,16 +169,16 @@ class BlockingGraph(BlockingReads):
         """As `Graph.load`; a plain iterable is read in the calling thread."""
         if isinstance(records, AsyncIterable):
             return self._call(
-                self._graph.load(
+                self._state.load(
                     records, on_existing=on_existing, on_dangling=on_dangling, author=author, progress=progress
                 )
             )
         total = len(records) if isinstance(records, Sized) else None
         loading = self._call(
-            self._graph.service.load(
+            self._state.service.load(
                 on_existing=on_existing,
                 on_dangling=on_dangling,
-                author=self._graph.author if author is None else author,
+                author=self._state.author if author is None else author,
                 progress=progress,
                 total=total,
             )

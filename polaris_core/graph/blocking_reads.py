@@ -3,33 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from polaris_core.graph.arguments import Paths, Where
 from polaris_core.graph.blocking_walk import BlockingWalk
 from polaris_core.graph.committed import Committed
+from polaris_core.graph.degrees import Hub
 from polaris_core.graph.finding import Row
 from polaris_core.graph.loop_thread import LoopThread
 from polaris_core.graph.questions import Neighbor, Statistics
+from polaris_core.graph.reading import Reading
 from polaris_core.graph.routes import Route
 from polaris_core.graph.searching import Hits
+from polaris_core.graph.subgraphs import Subgraph
 from polaris_core.graph.traversal import Traversal
 from polaris_core.graph.walks import Depth
+from polaris_core.limits import Limits
 from polaris_core.model import Change, Cursor, Edge, EdgeKey, Node, Path
 from polaris_core.query import Page
 from polaris_core.records import Direction
 
-__all__ = ["BlockingReads"]
+__all__ = ["BlockingCommitted", "BlockingReads"]
 
 T = TypeVar("T")
+R = TypeVar("R", bound=Reading)
+C = TypeVar("C", bound=Committed)
 
 
-class BlockingReads:
-    """What `BlockingGraph` and `BlockingView` share: the verbs of `Committed`, run on an event loop in another thread."""
+class BlockingReads(Generic[R]):
+    """The verbs of `Reading`, run on an event loop in another thread."""
 
-    def __init__(self, thread: LoopThread, state: Committed) -> None:
+    def __init__(self, thread: LoopThread, state: R) -> None:
         self._thread = thread
-        self._state = state
+        self._state: R = state
+
+    @property
+    def limits(self) -> Limits:
+        """The limits that the graph was opened with."""
+        return self._state.limits
 
     def _call(self, coroutine: Coroutine[Any, Any, T]) -> T:
         return self._thread.call(coroutine)
@@ -248,9 +259,34 @@ class BlockingReads:
             )
         )
 
+    def degrees(
+        self, names: Iterable[str], *, direction: Direction = "both", types: Iterable[str] | None = None
+    ) -> dict[str, int]:
+        """As `Graph.degrees`."""
+        return self._call(self._state.degrees(names, direction=direction, types=types))
+
+    def hubs(
+        self,
+        limit: int = 20,
+        *,
+        direction: Direction = "both",
+        types: Iterable[str] | None = None,
+        type: str | None = None,
+    ) -> tuple[Hub, ...]:
+        """As `Graph.hubs`."""
+        return self._call(self._state.hubs(limit, direction=direction, types=types, type=type))
+
+    def subgraph(self, names: Iterable[str], *, types: Iterable[str] | None = None) -> Subgraph:
+        """As `Graph.subgraph`."""
+        return self._call(self._state.subgraph(names, types=types))
+
     def statistics(self) -> Statistics:
         """As `Graph.statistics`."""
         return self._call(self._state.statistics())
+
+
+class BlockingCommitted(BlockingReads[C]):
+    """The verbs of `Committed`: what `BlockingGraph` and `BlockingView` share."""
 
     def cursor(self) -> Cursor:
         """As `Graph.cursor`."""

@@ -9,11 +9,8 @@ import attrs
 
 from polaris_core.abc.capabilities import QuerySession
 from polaris_core.codec import decode_edge, decode_node, seal
-from polaris_core.errors import NodeNotFoundError
 from polaris_core.graph.questions import Question
-from polaris_core.history import cursor_of
 from polaris_core.model import Edge, Node
-from polaris_core.mutations import Expect, ExpectLinks, ExpectRevision
 from polaris_core.query import (
     MISSING,
     Facts,
@@ -26,15 +23,13 @@ from polaris_core.query import (
     reader,
     too_many,
 )
-from polaris_core.records import Direction, Session
+from polaris_core.records import Session
 from polaris_core.values import FrozenDict
 
-__all__ = ["Count", "Degree", "FindEdges", "FindNodes", "FindRows", "HasAny", "Row"]
+__all__ = ["Count", "FindEdges", "FindNodes", "FindRows", "HasAny", "Row"]
 
 Row: TypeAlias = Mapping[str, Any]
 """What stands at some paths of one record, by path; a path where nothing stands is left out. It cannot be changed."""
-
-_LINKS = 10_000
 
 
 def answering_itself(session: Session) -> QuerySession | None:
@@ -131,31 +126,3 @@ class HasAny(Question[bool]):
         if not selected.records and selected.rest is not None:
             raise too_many(self.query, "to find any")
         return bool(selected.records)
-
-
-@attrs.frozen
-class Degree(Question[int]):
-    """How many edges a node has."""
-
-    name: str
-    direction: Direction = "both"
-    types: tuple[str, ...] | None = None
-
-    async def __call__(self, session: Session) -> int:
-        """Return the number; raises `NodeNotFoundError` where there is no such node."""
-        (node,) = await session.nodes((self.name,))
-        if node is None:
-            raise NodeNotFoundError(f"no node {self.name!r}", key=self.name)
-        if (answering := answering_itself(session)) is not None:
-            return await answering.degree(node.id, self.direction, self.types)
-        found = after = 0
-        while links := await session.links((node.id,), self.direction, self.types, _LINKS, after):
-            found, after = found + len(links), links[-1].id
-        return found
-
-    async def expectations(self, session: Session) -> Sequence[Expect]:
-        """Expect the node's edges unchanged since."""
-        (node,) = await session.nodes((self.name,))
-        if node is None:
-            return (ExpectRevision(self.name, 0),)
-        return (ExpectLinks(self.name, cursor_of(await session.head())),)

@@ -21,6 +21,7 @@ from polaris_core.errors import (
     PolarisError,
 )
 from polaris_core.graph.committed import Committed, place_or_none
+from polaris_core.graph.questions import Question
 from polaris_core.graph.transaction import Transaction, finish, retried, transact
 from polaris_core.graph.undo import Undoing
 from polaris_core.graph.view import Moment, View, moment_of, view_of_now
@@ -29,7 +30,7 @@ from polaris_core.history import READERS, cursor_of, moved_reader, readers, trim
 from polaris_core.limits import Limits
 from polaris_core.model import Change, Cursor, Edge, EdgeKey, Node
 from polaris_core.mutations import Batch, Commit, DeleteMeta, Loaded, Mutation, Result
-from polaris_core.planning import Loadable, OnDangling, OnExisting
+from polaris_core.planning import Loadable, OnDangling, OnExisting, load, plan
 from polaris_core.query import Kind
 from polaris_core.records import CommitPlan, Program, Session
 from polaris_core.storage import StorageService
@@ -97,6 +98,23 @@ class Graph(Committed, Verbs):
             return (await self.service.submit(Batch(mutation, author=self.author))).results[0]
         except NodeNotFoundError as error:
             raise await self._explained(error) from None
+
+    async def _write_answer(self, question: Question[tuple[Mutation, ...]]) -> Sequence[Result]:
+        author, now, limits = self.author, self.service.options.now(), self.limits
+
+        async def program(session: Session) -> CommitPlan:  # it asks where it writes, so that nobody comes between
+            batches = (Batch(await question(session), author=author),)
+            drawn = plan(batches, await load(session, batches, limits), now, limits)
+            for outcome in drawn.outcomes:
+                if isinstance(outcome, PolarisError):
+                    raise outcome
+            return drawn
+
+        try:
+            (outcome,) = (await self.service.commit_alone(program)).outcomes
+        except NodeNotFoundError as error:
+            raise await self._explained(error) from None
+        return cast("Commit", outcome).results
 
     # --- batches and transactions ---------------------------------------------------------------------------------
 

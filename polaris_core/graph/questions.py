@@ -16,7 +16,7 @@ from polaris_core.limits import Limits
 from polaris_core.model import Change, Cursor, Edge, EdgeKey, Node
 from polaris_core.mutations import Expect, ExpectLinks, ExpectRevision, ExpectUnchanged
 from polaris_core.query import Page, Position, cursor_text, position_after
-from polaris_core.records import Direction, Link, Session
+from polaris_core.records import Direction, Link, NodeRecord, Session
 from polaris_core.storage.grounds import Exploration, SessionGround, edge_records
 
 __all__ = [
@@ -31,23 +31,34 @@ __all__ = [
     "Question",
     "Statistics",
     "Stats",
+    "existing",
 ]
 
-T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 _CHUNK = 2_000
 
 
-class Question(ABC, Generic[T]):
+class Question(ABC, Generic[T_co]):
     """A read program as a value."""
 
     @abstractmethod
-    async def __call__(self, session: Session) -> T:
+    async def __call__(self, session: Session) -> T_co:
         """Return the answer, from one committed state."""
 
     async def expectations(self, session: Session) -> Sequence[Expect]:
         """Return what must still hold when a transaction that relied on the answer commits; by default that nothing changed."""
         return (ExpectUnchanged(cursor_of(await session.head())),)
+
+
+async def existing(session: Session, names: Sequence[str]) -> list[NodeRecord]:
+    """Return the nodes of these names, in their order; raises `NodeNotFoundError` for the first that no node has."""
+    records = []
+    for name, record in zip(names, await session.nodes(names), strict=True):
+        if record is None:
+            raise NodeNotFoundError(f"no node {name!r}", key=name)
+        records.append(record)
+    return records
 
 
 @attrs.frozen
@@ -94,13 +105,13 @@ class Edges(Question[dict[EdgeKey, Edge]]):
 
 
 @attrs.frozen
-class Explored(Question[T]):
+class Explored(Question[T_co]):
     """What an exploration finds."""
 
-    exploration: Exploration[T]
+    exploration: Exploration[T_co]
     limits: Limits
 
-    async def __call__(self, session: Session) -> T:
+    async def __call__(self, session: Session) -> T_co:
         """Return what it finds; raises what it raises."""
         return await self.exploration(SessionGround(session, self.limits))
 
@@ -125,9 +136,7 @@ class Neighbors(Question[Page[Neighbor]]):
 
     async def __call__(self, session: Session) -> Page[Neighbor]:
         """Return a page of neighbors; raises `NodeNotFoundError` where there is no such node."""
-        (origin,) = await session.nodes((self.name,))
-        if origin is None:
-            raise NodeNotFoundError(f"no node {self.name!r}", key=self.name)
+        (origin,) = await existing(session, (self.name,))
         links = await self._links(session, origin.id)
         far = {link.target if link.source == origin.id else link.source for link in links}
         nodes = {record.id: decode_node(record) for record in await session.nodes(tuple(far)) if record}

@@ -2,40 +2,27 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Awaitable, Iterable
-from typing import Any, TypeVar, cast
+from collections.abc import AsyncIterator, Iterable
+from typing import TypeVar, cast
 
 from polaris_core.errors import EdgeNotFoundError, InvalidValueError, NodeNotFoundError
-from polaris_core.graph.arguments import Paths, Where, all_of, direction_of, fields_at, filter_of, types_of
-from polaris_core.graph.finding import Count, Degree, FindEdges, FindNodes, FindRows, HasAny, Row
+from polaris_core.graph.arguments import Paths, Where, all_of, fields_at, names_of
+from polaris_core.graph.around import Around
+from polaris_core.graph.finding import Count, FindEdges, FindNodes, FindRows, HasAny, Row
 from polaris_core.graph.questions import (
     Edges,
-    Explored,
     Names,
-    Neighbor,
-    Neighbors,
     Nodes,
-    Question,
     Statistics,
     Stats,
 )
-from polaris_core.graph.routes import FewestEdges, LeastWeight, Route
 from polaris_core.graph.searching import Hits, SearchedAttributes, SearchNodes
-from polaris_core.graph.traversal import Traversal, Traversing
-from polaris_core.graph.walks import Depth, Walk, depth_of
-from polaris_core.limits import Limits
-from polaris_core.model import Edge, EdgeKey, Node, Path, edge_key, path_of
+from polaris_core.model import Edge, EdgeKey, Node, Path, edge_key
 from polaris_core.query import (
-    Filter,
-    Kind,
     Page,
-    Query,
 )
-from polaris_core.records import Direction
 from polaris_core.search import TextQuery, parse_text
 from polaris_core.storage.coherence import UNKNOWN
-from polaris_core.storage.grounds import Exploration, Way
 from polaris_core.values import each, normalize_name, normalize_type
 
 __all__ = ["Reading"]
@@ -43,48 +30,8 @@ __all__ = ["Reading"]
 T = TypeVar("T")
 
 
-class Reading(ABC):
+class Reading(Around):
     """The verbs that read one committed state. Nodes and edges are named; names are normalised to NFC."""
-
-    limits: Limits
-
-    @abstractmethod
-    async def _ask(self, question: Question[T]) -> T:
-        """Answer a question from one committed state."""
-
-    def _remembered(self, key: str | EdgeKey) -> Any:  # noqa: ARG002 - here nothing is remembered
-        """Return the node of a normalised name or the edge of a key, None where there is none, or `UNKNOWN`."""
-        return UNKNOWN
-
-    def _node(self, name: str) -> Awaitable[Node | None]:
-        """Read a node by its normalised name."""
-        return self._asked_node(name)
-
-    async def _asked_node(self, name: str) -> Node | None:
-        return (await self._ask(Nodes((name,)))).get(name)
-
-    def _edge(self, key: EdgeKey) -> Awaitable[Edge | None]:
-        """Read an edge by its normalised key."""
-        return self._asked_edge(key)
-
-    async def _asked_edge(self, key: EdgeKey) -> Edge | None:
-        return (await self._ask(Edges((key,)))).get(key)
-
-    async def _explore(self, exploration: Exploration[T]) -> T:
-        """Return what an exploration finds in one committed state."""
-        return await self._ask(Explored(exploration, self.limits))
-
-    async def _explained(self, error: NodeNotFoundError) -> NodeNotFoundError:
-        """Return the error with what helps whoever reads it."""
-        return error
-
-    def _page(self, limit: int) -> int:
-        if type(limit) is not int or limit < 1:
-            raise InvalidValueError("a limit is a positive integer")
-        return min(limit, self.limits.page)
-
-    def _query(self, kind: Kind, filter: Filter, order: str | None = None, limit: int = 100) -> Query:
-        return Query(kind=kind, filter=filter, order=order, limit=self._page(limit), scan=self.limits.scan)
 
     # --- nodes ----------------------------------------------------------------------------------------------------
 
@@ -100,7 +47,7 @@ class Reading(ABC):
 
     async def get_nodes(self, names: Iterable[str]) -> dict[str, Node]:
         """Return those of the nodes that exist, by name, all from one committed state."""
-        wanted = tuple(dict.fromkeys(map(normalize_name, (names,) if isinstance(names, str) else each(names, "names"))))
+        wanted = names_of(names)
         return await self._ask(Nodes(wanted)) if wanted else {}
 
     async def find_nodes(
@@ -264,104 +211,7 @@ class Reading(ABC):
             if (cursor := page.next) is None:
                 return
 
-    # --- around ---------------------------------------------------------------------------------------------------
-
-    def walk(self, *names: str) -> Walk:
-        """Return a walk from these nodes, to be led on: `await graph.walk("Ada").out("wrote").where(type="text")`."""
-        if not names:
-            raise InvalidValueError("a walk begins at one node at least")
-        return Walk(
-            self, tuple(dict.fromkeys(map(normalize_name, names))) if len(names) > 1 else (normalize_name(names[0]),)
-        )
-
-    async def traverse(
-        self,
-        name: str,
-        *,
-        depth: Depth = 3,
-        direction: Direction = "out",
-        types: Iterable[str] | None = None,
-        edges: Where | None = None,
-        through: Where | None = None,
-        type: str | None = None,
-        where: Where | None = None,
-        limit: int = 100,
-    ) -> Traversal:
-        """Return the nodes that a search in breadth comes by, the nearest first, each with its depth and the edge to it.
-
-        `depth` is how many edges to go at most, or a pair of how many at least and at most; 0 is the node itself. It goes along
-        edges of `types` that the filter `edges` admits, and on from nodes that `through` admits; of all it comes by, it
-        returns those of a `type` that `where` admits. Raises `NodeNotFoundError`, and `LimitExceededError` where it comes
-        by more links or nodes than `Limits.walk`.
-        """
-        least, most = depth_of(depth)
-        traversing = Traversing(
-            start=normalize_name(name),
-            way=Way(direction_of(direction), types_of(types)),
-            least=least,
-            most=most,
-            edges=filter_of("edge", where=edges),
-            through=filter_of("node", where=through),
-            where=filter_of("node", type=type, where=where),
-            limit=self._page(limit),
-        )
-        return await self._explore(traversing)
-
-    async def shortest_path(
-        self,
-        source: str,
-        target: str,
-        *,
-        direction: Direction = "out",
-        types: Iterable[str] | None = None,
-        edges: Where | None = None,
-        depth: int | None = None,
-        weight: str | Path | None = None,
-        missing: float | None = None,
-    ) -> Route | None:
-        """Return a path of the fewest edges from one node to another, or, with `weight`, one whose edges weigh least together.
-
-        It goes along edges of `types` that the filter `edges` admits; None is returned where there is no path, or none of at
-        most `depth` edges. `weight` is the path into the edges' attributes of a number of 0 or more, and `missing` what
-        an edge weighs that has nothing there; without it such an edge raises `InvalidValueError`. Of paths that are as short, it
-        is the same one each time. Raises `NodeNotFoundError`, and `LimitExceededError` where the search comes by more
-        links or nodes than `Limits.walk`.
-        """
-        ends = normalize_name(source), normalize_name(target)
-        way, filter = Way(direction_of(direction), types_of(types)), filter_of("edge", where=edges)
-        most = None if depth is None else depth_of(depth)[1]
-        if weight is None:
-            if missing is not None:
-                raise InvalidValueError("what an edge weighs that has no weight is asked for together with a weight")
-            return await self._explore(FewestEdges(source=ends[0], target=ends[1], way=way, edges=filter, most=most))
-        if most is not None:
-            raise InvalidValueError("a path is bounded by depth, or has the least weight, but not both")
-        path = path_of(weight)
-        return await self._explore(
-            LeastWeight(source=ends[0], target=ends[1], way=way, edges=filter, weight=path, missing=missing)
-        )
-
-    async def neighbors(
-        self,
-        name: str,
-        *,
-        direction: Direction = "both",
-        types: Iterable[str] | None = None,
-        limit: int = 100,
-        cursor: str | None = None,
-    ) -> Page[Neighbor]:
-        """Return a page of the edges of a node, each with the node at its other end, in the order they were created.
-
-        `direction` is `out` for edges that leave it, `in` for those that enter, or `both`. Raises `NodeNotFoundError`.
-        """
-        wanted = types_of(types)
-        return await self._ask(
-            Neighbors(normalize_name(name), direction_of(direction), wanted, self._page(limit), cursor)
-        )
-
-    async def degree(self, name: str, *, direction: Direction = "both", types: Iterable[str] | None = None) -> int:
-        """Return how many edges `neighbors` would find; an edge from a node to itself counts once."""
-        return await self._ask(Degree(normalize_name(name), direction_of(direction), types_of(types)))
+    # --- all of it ------------------------------------------------------------------------------------------------
 
     async def statistics(self) -> Statistics:
         """Return how many nodes and edges there are, of which types."""

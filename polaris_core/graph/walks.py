@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias, cast, get_a
 
 from polaris_core.errors import InvalidValueError, LimitExceededError
 from polaris_core.graph.arguments import Where, filter_of
+from polaris_core.model import Node
 from polaris_core.query import ANYTHING, Filter
 from polaris_core.records import Direction, NodeRef
 from polaris_core.storage.grounds import Ground, Way
 from polaris_core.values import normalize_type
 
 if TYPE_CHECKING:
-    from polaris_core.graph.reading import Reading
-    from polaris_core.model import Node
+    from polaris_core.graph.asking import Asking
 
 __all__ = ["Depth", "Walk", "depth_of", "following"]
 
@@ -62,10 +62,10 @@ class Walk:
     A walk is one read of one committed state, and can be asked again. It comes by `Limits.walk` links and nodes at most.
     """
 
-    __slots__ = ("_reading", "_starts", "_steps")
+    __slots__ = ("_asking", "_starts", "_steps")
 
-    def __init__(self, reading: Reading, starts: tuple[str, ...], steps: tuple[_Step, ...] = ()) -> None:
-        self._reading = reading
+    def __init__(self, asking: Asking, starts: tuple[str, ...], steps: tuple[_Step, ...] = ()) -> None:
+        self._asking = asking
         self._starts = starts
         self._steps = steps
 
@@ -110,7 +110,7 @@ class Walk:
     def _with(self, step: _Step) -> Walk:
         if len(self._steps) >= MAX_STEPS:
             raise InvalidValueError(f"a walk has at most {MAX_STEPS} steps")
-        return Walk(self._reading, self._starts, (*self._steps, step))
+        return Walk(self._asking, self._starts, (*self._steps, step))
 
     # --- answers --------------------------------------------------------------------------------------------------
 
@@ -123,7 +123,7 @@ class Walk:
         Raises `NodeNotFoundError` where it begins at no node, and `LimitExceededError` beyond `Limits.walk`, or where it ends
         at more nodes than `Limits.page`: give it a limit, or ask for the names.
         """
-        starts, steps, most = self._starts, self._steps, self._reading.limits.page
+        starts, steps, most = self._starts, self._steps, self._asking.limits.page
 
         async def exploration(ground: Ground) -> tuple[Node, ...]:
             ends = await _end(ground, starts, steps)
@@ -137,7 +137,7 @@ class Walk:
                 )
             return tuple(await ground.nodes(ends))
 
-        return self._reading._explore(exploration)  # noqa: SLF001 - a walk is part of the verbs that read
+        return self._asking._explore(exploration)  # noqa: SLF001 - a walk is part of the verbs that read
 
     def names(self) -> Coroutine[Any, Any, tuple[str, ...]]:
         """Return the names of the nodes at the end of the walk, however many; raises as `nodes` does otherwise."""
@@ -146,7 +146,7 @@ class Walk:
         async def exploration(ground: Ground) -> tuple[str, ...]:
             return await ground.names(await _end(ground, starts, steps))
 
-        return self._reading._explore(exploration)  # noqa: SLF001 - a walk is part of the verbs that read
+        return self._asking._explore(exploration)  # noqa: SLF001 - a walk is part of the verbs that read
 
     async def count(self) -> int:
         """Return at how many nodes the walk ends; raises as `names` does."""

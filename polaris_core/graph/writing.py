@@ -1,11 +1,13 @@
-"""What can be written to a graph, in and out of transactions: every verb becomes one mutation."""
+"""What can be written to a graph, in and out of transactions: a verb becomes a mutation, or a question that answers with some."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeAlias, cast
 
+from polaris_core.graph.merging import Merging
+from polaris_core.graph.questions import Question
 from polaris_core.graph.reading import Reading
 from polaris_core.model import Edge, Node, Observation, Patch, Path, path_of
 from polaris_core.mutations import (
@@ -26,7 +28,7 @@ from polaris_core.mutations import (
     UpsertNode,
 )
 from polaris_core.search import SEARCHED
-from polaris_core.values import EMPTY
+from polaris_core.values import EMPTY, normalize_name
 
 __all__ = ["Assigned", "Attributes", "Observations", "Verbs"]
 
@@ -41,6 +43,10 @@ class Verbs(Reading):
     @abstractmethod
     async def _write(self, mutation: Mutation) -> Result:
         """Carry a mutation out, or raise the error that refuses it."""
+
+    @abstractmethod
+    async def _write_answer(self, question: Question[tuple[Mutation, ...]]) -> Sequence[Result]:
+        """Carry out together, or not at all, what a question answers with, where the answer still holds."""
 
     # --- nodes ----------------------------------------------------------------------------------------------------
 
@@ -92,6 +98,18 @@ class Verbs(Reading):
     async def rename_node(self, name: str, to: str) -> Node:
         """Give a node another name; its edges and history stay. Raises `NodeNotFoundError` or `NodeExistsError`."""
         return _node(await self._write(RenameNode(name, to)))
+
+    async def merge_nodes(self, name: str, into: str, *, keep_loops: bool = False) -> Node:
+        """Move all that a node has to another one, delete it, and return the other one: two names of one thing become one.
+
+        Every edge of `name` becomes one of `into`; where `into` has it already, it gets the attributes that it lacks. So
+        does `into` itself, with the observations it lacks, which keep their source and time. What `into` has stays, its type
+        too. An edge between the two would become a loop and is dropped, unless `keep_loops`. The history of what moves stays
+        with `name`. Raises `NodeNotFoundError`, `InvalidValueError` for one node and itself, and `LimitExceededError`, before
+        anything is written, where it takes more than a commit may hold. In a transaction it conflicts with every commit.
+        """
+        merging = Merging(normalize_name(name), normalize_name(into), keep_loops, self.limits.commit_records)
+        return _node((await self._write_answer(merging))[-1])
 
     async def delete_node(self, name: str, *, detach: bool = False, missing_ok: bool = False) -> bool:
         """Delete a node, with `detach` its edges too; return whether it existed.

@@ -2,9 +2,7 @@
 
 import asyncio
 import gc
-import inspect
 import os
-import re
 import signal
 import threading
 from collections.abc import Callable
@@ -13,48 +11,16 @@ import pytest
 
 from polaris_core import (
     BlockingGraph,
-    BlockingView,
     ForkedError,
     Graph,
     NodeExistsError,
     StoreClosedError,
-    View,
-    open_graph,
     open_graph_blocking,
 )
 from polaris_core.abc import Location, StorageOptions
 from polaris_core.graph.loop_thread import LoopThread
 from polaris_core.storage import StorageService
 from polaris_core.storage.memory import MemoryStorage
-
-ASYNC_ONLY = {"transaction", "transact"}
-IN_THEIR_WORDS = (
-    ("AbstractAsyncContextManager", "AbstractContextManager"),
-    ("AsyncIterator", "Iterator"),
-    ("View", "BlockingView"),
-    ("Walk", "BlockingWalk"),
-    ("Graph", "BlockingGraph"),
-)
-
-
-def verbs(cls: type) -> set[str]:
-    return {name for name, member in inspect.getmembers(cls, callable) if not name.startswith("_")}
-
-
-@pytest.mark.parametrize(("asynchronous", "blocking"), [(Graph, BlockingGraph), (View, BlockingView)])
-def test_every_verb_is_there_with_the_same_signature(asynchronous: type, blocking: type) -> None:
-    assert verbs(blocking) == verbs(asynchronous) - ASYNC_ONLY
-    for name in verbs(blocking) - {"close"}:
-        mine, theirs = inspect.signature(getattr(blocking, name)), inspect.signature(getattr(asynchronous, name))
-        assert mine.parameters == theirs.parameters, name
-        returned = theirs.return_annotation
-        for word, meant in IN_THEIR_WORDS:
-            returned = re.sub(rf"\b{word}\b", meant, returned)
-        assert mine.return_annotation == returned, name
-
-
-def test_opening_takes_the_same_arguments() -> None:
-    assert inspect.signature(open_graph_blocking).parameters == inspect.signature(open_graph).parameters
 
 
 def test_verbs_wait_for_their_answers() -> None:

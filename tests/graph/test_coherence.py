@@ -323,7 +323,9 @@ def test_a_cache_that_overlooks_a_kind_of_change_is_found_out(kind: str, monkeyp
         return touched(change for change in changes if change.kind != kind)
 
     monkeypatch.setattr(coherence, "touched", overlooking)
-    found_out(GraphCache)
+    edges = st.tuples(st.sampled_from(["join", "part", "change"]), st.sampled_from(KEYS))
+    of_edges = st.lists(st.one_of(st.tuples(st.just("get"), NAMED), edges), min_size=5, max_size=20)
+    found_out(GraphCache, of_edges if kind.startswith("edge") else STEPS)
 
 
 def test_a_cache_that_overlooks_what_a_renaming_means_for_neighbours_is_found_out(

@@ -16,6 +16,7 @@ from polaris_core import (
     Transaction,
     open_graph,
 )
+from polaris_core.graph.transaction import MOST_DELAY, delays
 
 
 def on_graph(scenario: Callable[[Graph], Awaitable[None]]) -> None:
@@ -25,6 +26,11 @@ def on_graph(scenario: Callable[[Graph], Awaitable[None]]) -> None:
             await scenario(graph)
 
     asyncio.run(main())
+
+
+async def missing(answer: Awaitable[object]) -> None:
+    with pytest.raises(NodeNotFoundError):
+        await answer
 
 
 def test_a_transaction_sees_its_own_writes_and_nobody_else_does_before_it_commits() -> None:
@@ -76,11 +82,25 @@ def test_a_refused_write_is_raised_at_once_and_the_transaction_goes_on() -> None
         (lambda tx: tx.get_nodes(["zzz"]), lambda graph: graph.create_node("zzz")),
         (lambda tx: tx.get_edges([("a", "x", "b")]), lambda graph: graph.create_edge("a", "x", "b")),
         (lambda tx: tx.neighbors("a"), lambda graph: graph.create_edge("b", "x", "a")),
+        (lambda tx: missing(tx.neighbors("zzz")), lambda graph: graph.create_node("zzz")),
+        (lambda tx: missing(tx.degree("zzz")), lambda graph: graph.create_node("zzz")),
+        (lambda tx: missing(tx.merge_nodes("zzz", "a")), lambda graph: graph.create_node("zzz")),
         (lambda tx: tx.find_nodes(type="rare"), lambda graph: graph.create_node("d", "rare")),
         (lambda tx: tx.statistics(), lambda graph: graph.delete_node("c")),
         (lambda tx: tx.names(), lambda graph: graph.rename_node("c", "d")),
     ],
-    ids=["node", "absent node", "absent edge", "neighbors", "find", "statistics", "names"],
+    ids=[
+        "node",
+        "absent node",
+        "absent edge",
+        "neighbors",
+        "no neighbors",
+        "no degree",
+        "no merge",
+        "find",
+        "statistics",
+        "names",
+    ],
 )
 def test_a_transaction_is_refused_when_what_it_read_has_changed(
     read: Callable[[Transaction], Awaitable[object]], change: Callable[[Graph], Awaitable[object]]
@@ -241,3 +261,9 @@ def test_added_mutations_are_decided_by_the_commit() -> None:
         assert await graph.names() == ("a", "b", "c")
 
     on_graph(scenario)
+
+
+def test_however_many_attempts_there_are_the_delays_between_them_are_bounded() -> None:
+    waits = list(delays(5_000))
+    assert len(waits) == 4_999
+    assert 0 <= min(waits) <= max(waits) <= MOST_DELAY

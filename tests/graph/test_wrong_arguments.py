@@ -25,7 +25,7 @@ WRONG = [
     {5: 6}, {None: 1}, {"x": object()}, [("a", "b")], range(2),
 ]  # fmt: skip
 RIGHT = {
-    "attributes": {}, "batch": UpsertNode("a"), "batches": [Batch(UpsertNode("a"))], "commit": 1, "key": "a",
+    "attributes": {}, "batch": UpsertNode("a"), "batches": [Batch(UpsertNode("a"))], "commit": 1, "into": "b", "key": "a",
     "keys": [("a", "t", "b")], "kind": "node", "moment": 1, "name": "a", "names": ["a"],
     "path": "x", "paths": ["x"], "records": [UpsertNode("b")], "source": "a", "target": "b",
     "text": "a", "to": "c", "type": "t",

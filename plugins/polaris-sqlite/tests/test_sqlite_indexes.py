@@ -136,7 +136,7 @@ def graph_id(graph: BlockingGraph, name: str) -> int:
         (record,) = await session.nodes((name,))
         return int(record.id)
 
-    return asyncio.run_coroutine_threadsafe(graph._graph.service.read(program), graph._thread.loop).result()
+    return asyncio.run_coroutine_threadsafe(graph._state.service.read(program), graph._thread.loop).result()
 
 
 def test_an_index_of_another_process_is_kept_up_by_this_one(path: Path, graph: BlockingGraph, processes: Any) -> None:
