@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         EventLog,
         Index,
         Location,
+        Loss,
         StorageOptions,
     )
     from polaris_core.codec import (
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
         InvalidNameError,
         InvalidValueError,
         LimitExceededError,
+        LossError,
         NodeExistsError,
         NodeHasEdgesError,
         NodeNotFoundError,
@@ -84,9 +86,11 @@ if TYPE_CHECKING:
     from polaris_core.graph import (
         BlockingGraph,
         BlockingView,
+        Exported,
         Graph,
         Hit,
         Hits,
+        Imported,
         Neighbor,
         Row,
         Statistics,
@@ -154,7 +158,7 @@ if TYPE_CHECKING:
     from polaris_core.values import thaw
 
 _HOMES = {
-    "polaris_core.abc": ("Event", "EventLog", "Index", "Location", "StorageOptions"),
+    "polaris_core.abc": ("Event", "EventLog", "Index", "Location", "Loss", "StorageOptions"),
     "polaris_core.codec": ("from_json", "parse_json", "to_json"),
     "polaris_core.config": ("Settings",),
     "polaris_core.errors": (
@@ -176,6 +180,7 @@ _HOMES = {
         "InvalidNameError",
         "InvalidValueError",
         "LimitExceededError",
+        "LossError",
         "NodeExistsError",
         "NodeHasEdgesError",
         "NodeNotFoundError",
@@ -209,9 +214,11 @@ _HOMES = {
     "polaris_core.graph": (
         "BlockingGraph",
         "BlockingView",
+        "Exported",
         "Graph",
         "Hit",
         "Hits",
+        "Imported",
         "Neighbor",
         "Row",
         "Statistics",
@@ -306,6 +313,7 @@ __all__ = [
     "ExpectLinks",
     "ExpectRevision",
     "ExpectUnchanged",
+    "Exported",
     "Field",
     "Filter",
     "ForkedError",
@@ -315,6 +323,7 @@ __all__ = [
     "Hit",
     "Hits",
     "IdempotencyKeyReusedError",
+    "Imported",
     "Index",
     "InvalidCursorError",
     "InvalidLocationError",
@@ -324,6 +333,8 @@ __all__ = [
     "Limits",
     "Loaded",
     "Location",
+    "Loss",
+    "LossError",
     "Mentions",
     "Mutation",
     "Neighbor",

@@ -1,6 +1,7 @@
 """The graph: verbs, transactions, views of the past, and how one is opened."""
 
 from polaris_core.graph.blocking import BlockingGraph, BlockingView, open_graph_blocking
+from polaris_core.graph.files import Exported, Imported
 from polaris_core.graph.finding import Row
 from polaris_core.graph.graph import Graph
 from polaris_core.graph.opening import Opening, open_graph
@@ -12,9 +13,11 @@ from polaris_core.graph.view import Moment, View
 __all__ = [
     "BlockingGraph",
     "BlockingView",
+    "Exported",
     "Graph",
     "Hit",
     "Hits",
+    "Imported",
     "Moment",
     "Neighbor",
     "Opening",
