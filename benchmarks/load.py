@@ -30,6 +30,7 @@ from typing import TypeAlias
 import orjson
 
 from polaris_core import Edge, Node, UpsertEdge, UpsertNode, open_graph
+from polaris_core.abc import Losses
 
 Record: TypeAlias = Node | Edge | UpsertNode | UpsertEdge
 
@@ -72,10 +73,10 @@ def made_up(count: int, prefix: str) -> list[Record]:
 
 def packages(path: Path, prefix: str) -> list[Record]:
     """Return the packages of a Debian file."""
-    from polaris_cli.debian import read
+    from polaris_formats.debian import read
 
     with path.open("rb") as file:
-        records = list(read(file))
+        records = list(read(file, Losses("a benchmark")))
     return [
         UpsertNode(prefix + record.name, record.type, record.attributes, record.observations)
         if isinstance(record, UpsertNode)

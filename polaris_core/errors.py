@@ -9,6 +9,7 @@
     │   ├── SchemaViolationError           .path  .expected
     │   ├── InvalidCursorError             .cursor
     │   ├── InvalidLocationError           .location
+    │   ├── LossError                      .key  .what
     │   └── ConfigError                    .setting
     ├── StorageError                       the store, or what it holds, said no
     │   ├── RefusedError                   the batch changed nothing; its neighbours were not hurt
@@ -78,6 +79,7 @@ __all__ = [
     "InvalidNameError",
     "InvalidValueError",
     "LimitExceededError",
+    "LossError",
     "NodeExistsError",
     "NodeHasEdgesError",
     "NodeNotFoundError",
@@ -203,6 +205,14 @@ class InvalidLocationError(ValidationError):
     """A store's URL cannot be understood."""
 
     location: str = ""
+
+
+@_error
+class LossError(ValidationError):
+    """A file or a graph cannot hold a part of what was to go into it, and leaving that out was forbidden."""
+
+    key: object = None
+    what: str = ""
 
 
 @_error

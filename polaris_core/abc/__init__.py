@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from polaris_core.abc.decision import deciding
     from polaris_core.abc.events import Event, EventLog, EventStoreSpec
     from polaris_core.abc.flaws import flaws_of
-    from polaris_core.abc.formats import FormatSpec
+    from polaris_core.abc.formats import FormatSpec, Loss, Losses, OnLoss
     from polaris_core.abc.futures import settle
     from polaris_core.abc.image import Image
     from polaris_core.abc.location import Location
@@ -123,7 +123,7 @@ _HOMES = {
     "polaris_core.abc.decision": ("deciding",),
     "polaris_core.abc.events": ("Event", "EventLog", "EventStoreSpec"),
     "polaris_core.abc.flaws": ("flaws_of",),
-    "polaris_core.abc.formats": ("FormatSpec",),
+    "polaris_core.abc.formats": ("FormatSpec", "Loss", "Losses", "OnLoss"),
     "polaris_core.abc.futures": ("settle",),
     "polaris_core.abc.image": ("Image",),
     "polaris_core.abc.location": ("Location",),
@@ -234,9 +234,12 @@ __all__ = [
     "Load",
     "LoadPlan",
     "Location",
+    "Loss",
+    "Losses",
     "MetaRecord",
     "NodeRecord",
     "NodeRef",
+    "OnLoss",
     "Order",
     "OrderKey",
     "Phrase",

@@ -1,30 +1,78 @@
-"""What a format plugin implements: reading a file as records, writing a graph as a file. Both stream."""
+"""What a format plugin implements: reading a file as records, writing a graph as a file. Both stream, and own up to losses."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
-from typing import BinaryIO
+from typing import BinaryIO, Literal, TypeAlias
 
 import attrs
 
-from polaris_core.model import Edge, Node
+from polaris_core.errors import InvalidValueError, LossError
+from polaris_core.model import Edge, EdgeKey, Key, Node
 from polaris_core.mutations import UpsertEdge, UpsertNode
 
-__all__ = ["FormatSpec"]
+__all__ = ["FormatSpec", "Loss", "Losses", "OnLoss"]
+
+Of: TypeAlias = Literal["node", "edge", "file"]
+OnLoss: TypeAlias = Literal["skip", "error"]
+"""What becomes of what its new place cannot hold: it is left out and counted, or refuses the whole."""
+
+
+@attrs.frozen
+class Loss:
+    """So many nodes, edges or files, `of`, lost something: their `attributes`, say."""
+
+    of: Of
+    what: str
+    count: int
+
+    def __str__(self) -> str:
+        return f"{self.what} of {self.count:,} {self.of}{'' if self.count == 1 else 's'}"
+
+
+class Losses:
+    """What a reader or writer has to leave out because the place it goes to cannot hold it.
+
+    `place` names that place in messages. With `on_loss="error"` the first loss raises `LossError`.
+    """
+
+    def __init__(self, place: str, on_loss: OnLoss = "skip") -> None:
+        if on_loss not in ("skip", "error"):
+            raise InvalidValueError(f"on_loss is 'skip' or 'error', not {on_loss!r}")
+        self._place = place
+        self._strict = on_loss == "error"
+        self._counts: Counter[tuple[Of, str]] = Counter()
+
+    def add(self, key: Key | None, what: str) -> None:
+        """Count that a node or edge, by its key, or for None the file as a whole, loses something.
+
+        `what` is a noun that stands in front of "of 3 nodes", such as "attributes". Call it once a record and thing.
+        """
+        of: Of = "file" if key is None else "edge" if isinstance(key, EdgeKey) else "node"
+        if self._strict:
+            name = of if key is None else f"{of} {key if isinstance(key, EdgeKey) else repr(key)}"
+            raise LossError(f"{self._place} cannot hold the {what} of the {name}", key=key, what=what)
+        self._counts[of, what] += 1
+
+    def counted(self) -> tuple[Loss, ...]:
+        """Return what was lost, in the order in which it was met first."""
+        return tuple(Loss(of, what, count) for (of, what), count in self._counts.items())
 
 
 @attrs.frozen(kw_only=True)
 class FormatSpec:
     """A file format. `read` yields what `Graph.load` takes, in any order; `write` yields the file's bytes.
 
-    An upsert stands for a record; one whose type is None keeps the type that is there.
+    An upsert stands for a record; one whose type is None keeps the type that is there. `write` is given all nodes before
+    all edges.
 
-    What a file holds is not trusted: `read` bounds what it keeps in memory and raises `ValidationError` with the line for
-    what it cannot understand. A format may do only one of the two.
+    Nothing is dropped in silence: what the graph cannot hold of a file, or the format of a graph, is refused with a
+    `ValidationError` or counted in the `Losses`. What a file holds is not trusted: `read` bounds what it keeps in memory and
+    raises `ValidationError` with the line, or the element, for what it cannot understand. A format may do only one of the two.
     """
 
     name: str
     sentence: str
-    suffixes: tuple[str, ...] = ()
-    read: Callable[[BinaryIO], Iterator[UpsertNode | UpsertEdge]] | None = None
-    write: Callable[[AsyncIterator[Node | Edge]], AsyncIterator[bytes]] | None = None
+    read: Callable[[BinaryIO, Losses], Iterator[UpsertNode | UpsertEdge]] | None = None
+    write: Callable[[AsyncIterator[Node | Edge], Losses], AsyncIterator[bytes]] | None = None

@@ -27,6 +27,8 @@ from polaris_core.mutations import UpsertEdge, UpsertNode
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
+    from polaris_core.abc import Losses
+
 __all__ = ["MAX_LINE_BYTES", "read", "write"]
 
 # A record is at most 1 MiB of canonical JSON unless the settings allow more, and another program may spell each of its
@@ -37,8 +39,8 @@ _CHUNK_BYTES = 1 << 16
 _LINE = orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z
 
 
-def read(file: BinaryIO) -> Iterator[UpsertNode | UpsertEdge]:
-    """Yield one record a line; empty lines are passed over.
+def read(file: BinaryIO, _losses: Losses) -> Iterator[UpsertNode | UpsertEdge]:
+    """Yield one record a line; empty lines are passed over. Nothing is lost but the provenance, as said above.
 
     Raises `ValidationError` with the line's number for one that is too long, no JSON, or no node or edge.
     """
@@ -66,8 +68,8 @@ def _record(value: object) -> UpsertNode | UpsertEdge:
     raise ValidationError('a line is a JSON object with "kind": "node" or "kind": "edge"')
 
 
-async def write(records: AsyncIterator[Node | Edge]) -> AsyncIterator[bytes]:
-    """Yield the file's bytes, some lines at a time.
+async def write(records: AsyncIterator[Node | Edge], _losses: Losses) -> AsyncIterator[bytes]:
+    """Yield the file's bytes, some lines at a time. Nothing is lost.
 
     Nodes come before edges; a node after an edge raises `ValidationError`, for the file could not be read back.
     """

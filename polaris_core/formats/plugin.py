@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, BinaryIO
 
-from polaris_core.abc import FormatSpec, hookimpl
+from polaris_core.abc import FormatSpec, Losses, hookimpl
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -13,16 +13,16 @@ if TYPE_CHECKING:
     from polaris_core.mutations import UpsertEdge, UpsertNode
 
 
-def _read(file: BinaryIO) -> Iterator[UpsertNode | UpsertEdge]:
+def _read(file: BinaryIO, losses: Losses) -> Iterator[UpsertNode | UpsertEdge]:
     from polaris_core.formats.jsonl import read
 
-    return read(file)
+    return read(file, losses)
 
 
-def _write(records: AsyncIterator[Node | Edge]) -> AsyncIterator[bytes]:
+def _write(records: AsyncIterator[Node | Edge], losses: Losses) -> AsyncIterator[bytes]:
     from polaris_core.formats.jsonl import write
 
-    return write(records)
+    return write(records, losses)
 
 
 @hookimpl
@@ -32,7 +32,6 @@ def polaris_formats() -> tuple[FormatSpec, ...]:
         FormatSpec(
             name="jsonl",
             sentence="One JSON object a line, a node or an edge each; what is written reads back equal.",
-            suffixes=(".jsonl", ".ndjson"),
             read=_read,
             write=_write,
         ),

@@ -4,6 +4,7 @@ from polaris_core.graph.blocking import BlockingGraph, BlockingView, open_graph_
 from polaris_core.graph.blocking_transaction import BlockingTransaction
 from polaris_core.graph.blocking_walk import BlockingWalk
 from polaris_core.graph.degrees import Hub
+from polaris_core.graph.files import Exported, Imported
 from polaris_core.graph.finding import Row
 from polaris_core.graph.graph import Graph
 from polaris_core.graph.opening import Opening, open_graph
@@ -21,10 +22,12 @@ __all__ = [
     "BlockingTransaction",
     "BlockingView",
     "BlockingWalk",
+    "Exported",
     "Graph",
     "Hit",
     "Hits",
     "Hub",
+    "Imported",
     "Moment",
     "Neighbor",
     "Opening",

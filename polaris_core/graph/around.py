@@ -35,11 +35,13 @@ class Around(Asking):
 
     def walk(self, *names: str) -> Walk:
         """Return a walk from these nodes, to be led on: `await graph.walk("Ada").out("wrote").where(type="text")`."""
-        if not names:
-            raise InvalidValueError("a walk begins at one node at least")
-        return Walk(
-            self, tuple(dict.fromkeys(map(normalize_name, names))) if len(names) > 1 else (normalize_name(names[0]),)
-        )
+        match names:
+            case ():
+                raise InvalidValueError("a walk begins at one node at least")
+            case (name,):  # as nearly always
+                return Walk(self, (normalize_name(name),))
+            case _:
+                return Walk(self, names_of(names))
 
     async def traverse(
         self,

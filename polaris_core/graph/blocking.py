@@ -10,12 +10,14 @@ from types import TracebackType
 from typing import Literal, Self, TypeVar
 
 from polaris_core.abc.capabilities import Index, Progress, VerifyReport
+from polaris_core.abc.formats import FormatSpec, OnLoss
 from polaris_core.abc.plugins import Plugins
 from polaris_core.abc.storage import StorageOptions
 from polaris_core.errors import PolarisError
 from polaris_core.graph.blocking_reads import BlockingCommitted
 from polaris_core.graph.blocking_transaction import BlockingTransaction, begun, transact_blocking
 from polaris_core.graph.blocking_verbs import BlockingVerbs
+from polaris_core.graph.files import File, Imported, importing
 from polaris_core.graph.graph import Graph
 from polaris_core.graph.loop_thread import LoopThread
 from polaris_core.graph.opening import Opening, open_graph
@@ -189,6 +191,28 @@ class BlockingGraph(BlockingCommitted[Graph], BlockingVerbs[Graph]):
             return self._call(loading.finish())
         finally:
             self._call(loading.discard())
+
+    def import_file(
+        self,
+        file: File,
+        format: str | FormatSpec,
+        *,
+        on_existing: OnExisting = "merge",
+        on_dangling: OnDangling = "error",
+        on_loss: OnLoss = "skip",
+        author: str | None = None,
+        progress: Progress | None = None,
+    ) -> Imported:
+        """As `Graph.import_file`; the file is read in the calling thread."""
+        with importing(file, format, on_loss) as source:
+            loaded = self.load(
+                source.records,
+                on_existing=on_existing,
+                on_dangling=on_dangling,
+                author=author,
+                progress=source.told(progress),
+            )
+            return source.outcome(loaded)
 
 
 def open_graph_blocking(

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator
 from typing import Any, Generic, TypeVar
 
+from polaris_core.abc.capabilities import Progress
+from polaris_core.abc.formats import FormatSpec, OnLoss
 from polaris_core.graph.arguments import Paths, Where
 from polaris_core.graph.blocking_walk import BlockingWalk
 from polaris_core.graph.committed import Committed
 from polaris_core.graph.degrees import Hub
+from polaris_core.graph.files import Exported, File
 from polaris_core.graph.finding import Row
 from polaris_core.graph.loop_thread import LoopThread
 from polaris_core.graph.questions import Neighbor, Statistics
@@ -306,3 +309,9 @@ class BlockingCommitted(BlockingReads[C]):
     ) -> Page[Change]:
         """As `Graph.history`."""
         return self._call(self._state.history(key, oldest_first=oldest_first, limit=limit, cursor=cursor))
+
+    def export_file(
+        self, file: File, format: str | FormatSpec, *, on_loss: OnLoss = "skip", progress: Progress | None = None
+    ) -> Exported:
+        """As `Graph.export_file`."""
+        return self._call(self._state.export_file(file, format, on_loss=on_loss, progress=progress))

@@ -5,7 +5,10 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import TypeVar, cast
 
+from polaris_core.abc.capabilities import Progress
+from polaris_core.abc.formats import FormatSpec, OnLoss
 from polaris_core.errors import InvalidCursorError, NodeNotFoundError
+from polaris_core.graph.files import Exported, File
 from polaris_core.graph.histories import History
 from polaris_core.graph.names import near_names
 from polaris_core.graph.questions import Changes, Place, Question
@@ -26,6 +29,12 @@ class Committed(Reading):
     @abstractmethod
     async def _read(self, program: Program[T]) -> T:
         """Run a program on the state that is meant."""
+
+    @abstractmethod
+    async def export_file(
+        self, file: File, format: str | FormatSpec, *, on_loss: OnLoss = "skip", progress: Progress | None = None
+    ) -> Exported:
+        """Write the state that is read here into a file."""
 
     async def _ask(self, question: Question[T]) -> T:
         try:

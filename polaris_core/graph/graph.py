@@ -12,6 +12,7 @@ from typing import Any, Self, TypeVar, cast
 import attrs
 
 from polaris_core.abc.capabilities import Index, Progress, VerifyReport
+from polaris_core.abc.formats import FormatSpec, OnLoss
 from polaris_core.errors import (
     AlreadyExistsError,
     ConflictError,
@@ -21,6 +22,7 @@ from polaris_core.errors import (
     PolarisError,
 )
 from polaris_core.graph.committed import Committed, place_or_none
+from polaris_core.graph.files import Exported, File, Imported, exported, importing
 from polaris_core.graph.questions import Question
 from polaris_core.graph.transaction import Transaction, finish, retried, transact
 from polaris_core.graph.undo import Undoing
@@ -167,6 +169,54 @@ class Graph(Committed, Verbs):
             return await loading.finish()
         finally:
             await loading.discard()
+
+    async def import_file(
+        self,
+        file: File,
+        format: str | FormatSpec,
+        *,
+        on_existing: OnExisting = "merge",
+        on_dangling: OnDangling = "error",
+        on_loss: OnLoss = "skip",
+        author: str | None = None,
+        progress: Progress | None = None,
+    ) -> Imported:
+        """Load a file in one commit: all of it, or nothing.
+
+        `file` is a name, or a file that is open for bytes; a name that ends in .gz or .xz is unpacked. `format` is a format's
+        name, looked for among the installed plugins, or a specification. `on_existing` and `on_dangling` are those of `load`.
+        What a graph cannot hold is left out and counted in the answer's `losses`; with `on_loss="error"` it refuses the import
+        with `LossError`. `progress` is called with how many bytes of the file were read, and how many it has, None where that
+        is not known.
+
+        Raises `PluginNotFoundError` with the formats there are, `UnsupportedError` for one that only writes,
+        `ValidationError` with the line or element for what the format cannot understand, and what `load` raises.
+        """
+        with importing(file, format, on_loss) as source:
+            loaded = await self.load(
+                source.followed(),
+                on_existing=on_existing,
+                on_dangling=on_dangling,
+                author=author,
+                progress=source.told(progress),
+            )
+            return source.outcome(loaded)
+
+    async def export_file(
+        self, file: File, format: str | FormatSpec, *, on_loss: OnLoss = "skip", progress: Progress | None = None
+    ) -> Exported:
+        """Write the graph, as one state whatever is committed meanwhile, into a file; nodes come before edges.
+
+        `file` is a name, or a file that is open for bytes. A name that ends in .gz or .xz is packed; the file appears under it
+        once it is whole and durable. `format` is a format's name, looked for among the installed plugins, or a specification.
+        What the format cannot hold is left out and counted in the answer's `losses`; with `on_loss="error"` it refuses the
+        export with `LossError`. `progress` is called with how many nodes and edges were written, and of how many.
+
+        Raises `PluginNotFoundError` with the formats there are, `UnsupportedError` for one that only reads, and
+        `ValidationError` where the file cannot be written.
+        """
+        async with self.snapshot() as state:
+            return await exported(state, file, format, on_loss, progress)
 
     @asynccontextmanager
     async def transaction(self, *, author: str | None = None, validate: bool = True) -> AsyncIterator[Transaction]:

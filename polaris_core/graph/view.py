@@ -5,8 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TypeAlias, TypeVar, cast
 
+from polaris_core.abc.capabilities import Progress
+from polaris_core.abc.formats import FormatSpec, OnLoss
 from polaris_core.errors import InvalidCursorError, InvalidValueError
 from polaris_core.graph.committed import Committed
+from polaris_core.graph.files import Exported, File, exported
 from polaris_core.history import AsOf, Past, check_kept, cursor_of, place_of, read_on
 from polaris_core.limits import Limits
 from polaris_core.model import Cursor
@@ -47,6 +50,12 @@ class View(Committed):
             if self._place is None:  # of two that looked at once, the first one decides for both
                 self._place = place
         return self._place
+
+    async def export_file(
+        self, file: File, format: str | FormatSpec, *, on_loss: OnLoss = "skip", progress: Progress | None = None
+    ) -> Exported:
+        """As `Graph.export_file`, of the graph as it was."""
+        return await exported(self, file, format, on_loss, progress)
 
     async def _read(self, program: Program[T]) -> T:
         place, limits = await self.cursor(), self.limits

@@ -37,6 +37,7 @@ NO_FORWARDS = {
     (Graph, "acting_as"): "awaits nothing, and its answer is wrapped",
     (Graph, "at"): "awaits nothing, and its answer is wrapped",
     (Graph, "close"): "ends the thread, too",
+    (Graph, "import_file"): "reads the file in the calling thread",
     (Graph, "load"): "reads a plain iterable in the calling thread",
     (Graph, "snapshot"): "is a block",
     (Graph, "transact"): "runs its function in the calling thread",

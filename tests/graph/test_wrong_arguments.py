@@ -2,6 +2,7 @@
 
 import asyncio
 import inspect
+import io
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -25,7 +26,8 @@ WRONG = [
     {5: 6}, {None: 1}, {"x": object()}, [("a", "b")], range(2),
 ]  # fmt: skip
 RIGHT = {
-    "attributes": {}, "batch": UpsertNode("a"), "batches": [Batch(UpsertNode("a"))], "commit": 1, "into": "b", "key": "a",
+    "attributes": {}, "batch": UpsertNode("a"), "batches": [Batch(UpsertNode("a"))], "commit": 1, "file": io.BytesIO(),
+    "format": "jsonl", "into": "b", "key": "a",
     "keys": [("a", "t", "b")], "kind": "node", "moment": 1, "name": "a", "names": ["a"],
     "path": "x", "paths": ["x"], "records": [UpsertNode("b")], "source": "a", "target": "b",
     "text": "a", "to": "c", "type": "t",

@@ -23,7 +23,15 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.mark.parametrize(
     "package",
-    ["polaris_core", "polaris_cli", "polaris_event_store", "polaris_json_fs", "polaris_mcp", "polaris_sqlite"],
+    [
+        "polaris_core",
+        "polaris_cli",
+        "polaris_event_store",
+        "polaris_formats",
+        "polaris_json_fs",
+        "polaris_mcp",
+        "polaris_sqlite",
+    ],
 )
 def test_a_package_is_imported_from_site_packages(package: str) -> None:
     spec = importlib.util.find_spec(package)

@@ -19,6 +19,7 @@ PACKAGES = {
     CORE: "polaris_core",
     "polaris-kg-cli": "polaris_cli",
     "polaris-kg-event-store": "polaris_event_store",
+    "polaris-kg-formats": "polaris_formats",
     "polaris-kg-json-fs": "polaris_json_fs",
     "polaris-kg-mcp": "polaris_mcp",
     "polaris-kg-sqlite": "polaris_sqlite",
@@ -51,9 +52,13 @@ ROWS = {
             ],
             "polaris_cli.plugin",
         ),
-        "polaris_core.formats": {"debian": "polaris_cli.plugin"},
     },
     "polaris-kg-event-store": {"polaris_core.event_stores": {"sqlite": "polaris_event_store.plugin"}},
+    "polaris-kg-formats": {
+        "polaris_core.formats": dict.fromkeys(
+            ["debian", "graphml", "mcp-memory", "node-link"], "polaris_formats.plugin"
+        ),
+    },
     "polaris-kg-json-fs": {"polaris_core.storages": {"json": "polaris_json_fs.plugin"}},
     "polaris-kg-mcp": {
         "polaris_core.toolsets": {"graph": "polaris_mcp.plugin"},

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 import pytest
-from polaris_cli.plugin import polaris_commands, polaris_formats
+from polaris_cli.plugin import polaris_commands
 
 from polaris_core import PluginNotFoundError, PolarisError, Registry, Settings
 from polaris_core.abc import CommandContext
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from polaris_core.abc import FormatSpec, StorageSpec
 
 FIRST_PARTY = {"json": "polaris_json_fs.plugin", "sqlite": "polaris_sqlite.plugin"}
+FORMATS = "polaris_formats.plugin"
 
 
 class Plugins(Registry):
@@ -30,7 +31,7 @@ class Plugins(Registry):
 
     def __init__(self) -> None:
         super().__init__()
-        self.formats = {spec.name: spec for spec in polaris_formats()}
+        self.formats = {spec.name: spec for spec in import_module(FORMATS).polaris_formats()}
 
     def storage(self, scheme: str) -> StorageSpec:
         try:

@@ -7,6 +7,7 @@ The real thing, with some 63,000 packages and 350,000 relations:
 from __future__ import annotations
 
 import gzip
+import json
 import lzma
 import random
 import signal
@@ -14,7 +15,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from polaris_cli.debian import read as read_debian
 
 from polaris_core import (
     BlockingGraph,
@@ -81,8 +81,7 @@ def test_every_backend_holds_the_same_and_answers_the_same(
 ) -> None:
     (tmp_path / "Packages").write_bytes(make_packages(2_000))
     with open_graph_blocking("memory:", plugins=plugins) as memory:
-        with (tmp_path / "Packages").open("rb") as file:
-            memory.commit(list(read_debian(file)))
+        memory.import_file(tmp_path / "Packages", plugins.format("debian"))
         expected = memory.statistics()
         for url in STORES.values():
             report = run("import", "debian", "Packages", "--store", url, "--json").data
@@ -110,6 +109,7 @@ def test_a_report_has_the_documented_shape(run: Any, url: str) -> None:
         "nodes": {"created": 2, "updated": 0, "unchanged": 0, "skipped": 0},
         "edges": {"created": 1, "updated": 0, "unchanged": 0, "skipped": 0},
         "missing": 0,
+        "losses": [],
         "interrupted": False,
     }
 
@@ -168,7 +168,7 @@ def prefix_of(plugins: Any, url: str) -> int:
 def test_an_interruption_leaves_the_store_as_it_was_and_the_next_import_goes_through(
     run: Any, plugins: Any, url: str
 ) -> None:
-    def read(_file: Any) -> Iterator[Any]:
+    def read(_file: Any, _losses: Any) -> Iterator[Any]:
         yield from numbered(2_500)
         signal.raise_signal(signal.SIGINT)
         yield from numbered(1)
@@ -178,14 +178,16 @@ def test_an_interruption_leaves_the_store_as_it_was_and_the_next_import_goes_thr
     assert outcome.status == 130
     assert (outcome.data["interrupted"], outcome.data["records"]) == (True, 0)
     assert prefix_of(plugins, url) == 0
-    plugins.formats["numbers"] = FormatSpec(name="numbers", sentence="Numbers.", read=lambda _file: numbered(3_000))
+    plugins.formats["numbers"] = FormatSpec(
+        name="numbers", sentence="Numbers.", read=lambda _file, _losses: numbered(3_000)
+    )
     again = run("import", "numbers", "-", "--store", url)
     assert again.status == 0
     assert prefix_of(plugins, url) == 3_000
 
 
 def test_an_interruption_is_told_in_words(run: Any, plugins: Any) -> None:
-    def read(_file: Any) -> Iterator[Any]:
+    def read(_file: Any, _losses: Any) -> Iterator[Any]:
         yield UpsertNode("node 0")
         raise KeyboardInterrupt
 
@@ -204,7 +206,9 @@ def test_an_interruption_while_the_store_is_closed_comes_too_late(
         close(graph)
         signal.raise_signal(signal.SIGINT)
 
-    plugins.formats["numbers"] = FormatSpec(name="numbers", sentence="Numbers.", read=lambda _file: numbered(3_000))
+    plugins.formats["numbers"] = FormatSpec(
+        name="numbers", sentence="Numbers.", read=lambda _file, _losses: numbered(3_000)
+    )
     with monkeypatch.context() as patched:
         patched.setattr(BlockingGraph, "close", interrupted)
         outcome = run("import", "numbers", "-", "--store", STORES["sqlite"], "--json")
@@ -213,7 +217,7 @@ def test_an_interruption_while_the_store_is_closed_comes_too_late(
 
 
 def test_an_error_in_the_file_leaves_the_store_as_it_was(run: Any, plugins: Any, url: str) -> None:
-    def read(_file: Any) -> Iterator[Any]:
+    def read(_file: Any, _losses: Any) -> Iterator[Any]:
         yield from numbered(2_001)
         raise ValidationError("line 2002: nonsense")
 
@@ -224,7 +228,7 @@ def test_an_error_in_the_file_leaves_the_store_as_it_was(run: Any, plugins: Any,
 
 
 def test_what_exists_and_what_is_missing_is_told_apart(run: Any, plugins: Any, url: str) -> None:
-    def read(_file: Any) -> Iterator[Any]:
+    def read(_file: Any, _losses: Any) -> Iterator[Any]:
         yield UpsertEdge("a", "near", "absent")
         yield UpsertNode("a", None, {"new": 2})
 
@@ -276,7 +280,7 @@ def test_an_export_to_standard_output_is_the_file_and_nothing_else(
 
 
 def test_an_export_that_fails_leaves_the_file_that_was_there(run: Any, plugins: Any, tmp_path: Path) -> None:
-    async def write(records: AsyncIterator[Node | Edge]) -> AsyncIterator[bytes]:
+    async def write(records: AsyncIterator[Node | Edge], _losses: Any) -> AsyncIterator[bytes]:
         async for record in records:
             yield str(record).encode()
             raise ValidationError("cannot be written")
@@ -291,7 +295,7 @@ def test_an_export_that_fails_leaves_the_file_that_was_there(run: Any, plugins: 
 
 
 def test_an_export_holds_one_state_whatever_is_written_meanwhile(run: Any, plugins: Any, tmp_path: Path) -> None:
-    async def write(records: AsyncIterator[Node | Edge]) -> AsyncIterator[bytes]:
+    async def write(records: AsyncIterator[Node | Edge], _losses: Any) -> AsyncIterator[bytes]:
         async for record in records:
             with open_graph_blocking("sqlite:///kg.db", plugins=plugins) as graph:
                 graph.upsert_node(f"after {record.key}")
@@ -318,6 +322,7 @@ def test_a_format_that_nobody_has_is_an_error_that_lists_those_there_are(run: An
 
 def test_a_format_that_only_reads_cannot_be_written_and_the_other_way_round(run: Any, plugins: Any) -> None:
     plugins.formats["mute"] = FormatSpec(name="mute", sentence="Neither reads nor writes.")
+    run("import", "jsonl", "-", "--store", "sqlite:///kg.db")
     assert "cannot be written" in run("export", "debian", "-", "--store", "sqlite:///kg.db").err
     assert "cannot be read" in run("import", "mute", "-", "--store", "sqlite:///kg.db").err
 
@@ -337,3 +342,64 @@ def test_an_export_onto_a_full_disk_says_so_in_one_sentence(run: Any, form: tupl
     outcome = run("export", "jsonl", "/dev/full", "--store", "sqlite:///full.db", *form)
     assert (outcome.status, outcome.out) == (1, "")
     assert outcome.err == "/dev/full: cannot be written: No space left on device\n"
+
+
+@pytest.mark.parametrize("name", ["absent", "a\0b", "x" * 5_000], ids=["absent", "null", "long"])
+def test_a_slip_in_the_name_of_the_file_makes_no_store(run: Any, tmp_path: Path, name: str) -> None:
+    outcome = run("import", "jsonl", name, "--store", "sqlite:///kg.db")
+    assert outcome.status == 1
+    assert "cannot be read" in outcome.err
+    assert not (tmp_path / "kg.db").exists()
+
+
+LOSSY = b"""{"kind":"node","name":"a","attributes":{"b":1}}
+{"kind":"node","name":"c","attributes":{"d":2},"observations":["e"]}
+"""
+
+
+def test_what_the_format_cannot_hold_is_told_beside_the_report(run: Any) -> None:
+    run("import", "jsonl", "-", "--store", "sqlite:///kg.db", stdin=LOSSY)
+    outcome = run("export", "mcp-memory", "memory.jsonl", "--store", "sqlite:///kg.db")
+    assert outcome.status == 0
+    assert outcome.err == (
+        "left out, because the format mcp-memory cannot hold it: "
+        "attributes of 2 nodes, provenance of 2 nodes, observation times of 1 node\n"
+    )
+    report = run("export", "mcp-memory", "-", "--store", "sqlite:///kg.db", "--json")
+    assert json.loads(report.err)["losses"][0] == {"of": "node", "what": "attributes", "count": 2}
+    assert report.out.splitlines()[0] == '{"type":"entity","name":"a","entityType":"node","observations":[]}'
+
+
+def test_a_loss_refuses_the_export_where_that_is_asked(run: Any, tmp_path: Path) -> None:
+    run("import", "jsonl", "-", "--store", "sqlite:///kg.db", stdin=LOSSY)
+    outcome = run("export", "mcp-memory", "memory.jsonl", "--store", "sqlite:///kg.db", "--on-loss", "error")
+    assert (outcome.status, outcome.out) == (1, "")
+    assert outcome.err == "the format 'mcp-memory' cannot hold the attributes of the node 'a'\n"
+    assert not (tmp_path / "memory.jsonl").exists()
+    for format in ("graphml", "jsonl", "node-link"):
+        assert run("export", format, "file", "--store", "sqlite:///kg.db", "--on-loss", "error").status == 0
+
+
+def test_what_a_graph_cannot_hold_of_a_file_is_told_or_refuses_the_import(run: Any, plugins: Any) -> None:
+    data = b'{"graph":{"name":"x"},"nodes":[{"id":"a"}],"edges":[]}'
+    outcome = run("import", "node-link", "-", "--store", "sqlite:///kg.db", stdin=data)
+    assert outcome.err == "left out, because a graph cannot hold it: attributes of 1 file\n"
+    line = ("import", "node-link", "-", "--store", "sqlite:///other.db", "--on-loss", "error")
+    assert run(*line, stdin=data).status == 1
+    with open_graph_blocking("sqlite:///other.db", plugins=plugins) as graph:
+        assert graph.statistics().nodes == 0
+
+
+@pytest.mark.parametrize("format", ["graphml", "mcp-memory", "node-link"])
+def test_every_format_goes_both_ways(run: Any, plugins: Any, url: str, make_packages: Any, format: str) -> None:
+    run("import", "debian", "-", "--store", url, stdin=make_packages(50))
+    assert run("export", format, "file.gz", "--store", url).status == 0
+    assert run("import", format, "file.gz", "--store", "sqlite:///other.db").status == 0
+    with (
+        open_graph_blocking(url, plugins=plugins) as one,
+        open_graph_blocking("sqlite:///other.db", plugins=plugins) as copy,
+    ):
+        assert copy.statistics().node_types == one.statistics().node_types
+        assert copy.statistics().edge_types == one.statistics().edge_types
+        if format != "mcp-memory":
+            assert sorted(map(str, everything(copy))) == sorted(map(str, everything(one)))

@@ -176,13 +176,15 @@ def import_file(parser: ArgumentParser) -> None:
         help="what becomes of an edge whose end is no node: it refuses the import (the default), is left out, or the node is "
         "made",
     )
+    _on_loss(parser, "a graph")
 
 
 def export_file(parser: ArgumentParser) -> None:
     """Add the arguments of `export`."""
-    parser.add_argument("format", metavar="FORMAT", help="the file's format, such as jsonl")
+    parser.add_argument("format", metavar="FORMAT", help="the file's format, such as jsonl or graphml")
     parser.add_argument("file", metavar="FILE", help="the file, replaced once it is whole; - is standard output")
     _at(parser)
+    _on_loss(parser, "the format")
 
 
 def verify(parser: ArgumentParser) -> None:
@@ -224,6 +226,15 @@ def search(parser: ArgumentParser) -> None:
     parser.add_argument("--type", metavar="TYPE", help="nodes of this type")
     _at(parser)
     parser.add_argument("--limit", metavar="N", type=_count, default=20, help="the most to list (default: 20)")
+
+
+def _on_loss(parser: ArgumentParser, place: str) -> None:
+    parser.add_argument(
+        "--on-loss",
+        choices=("skip", "error"),
+        default="skip",
+        help=f"what becomes of what {place} cannot hold: it is left out and counted (the default), or refuses the whole",
+    )
 
 
 def _url(parser: ArgumentParser) -> None:

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import attrs
 
+from polaris_cli.losses import warn
 from polaris_cli.progress import progress
-from polaris_cli.sources import open_source
 from polaris_cli.stores import masked, open_store, store_url
 from polaris_cli.terminal import plain, show, show_json
-from polaris_core import Tally, UnsupportedError
+from polaris_core import Tally, ValidationError
 
 if TYPE_CHECKING:
     from argparse import Namespace
 
-    from polaris_cli.progress import Progress
-    from polaris_cli.sources import Source
-    from polaris_core import Loaded
+    from polaris_core import Imported
     from polaris_core.abc import CommandContext
 
 __all__ = ["import_file"]
@@ -32,59 +32,59 @@ def import_file(context: CommandContext, options: Namespace) -> int:
     """Import a file.
 
     As JSON: `format`, `file`, `store`, `records`, `nodes` and `edges` with a count for each of `created`, `updated`,
-    `unchanged` and `skipped`, `missing`, which is how many names stood at the ends of edges only, `seconds`,
-    `records_per_second`, and whether it was `interrupted`. An interruption, an error in the file and a refused record leave
-    the store as it was.
+    `unchanged` and `skipped`, `missing`, which is how many names stood at the ends of edges only, `losses`, each with `of`,
+    `what` and `count`, `seconds`, `records_per_second`, and whether it was `interrupted`. An interruption, an error in the
+    file and a refused record leave the store as it was.
     """
-    url, read = store_url(context), context.plugins.format(options.format).read
-    if read is None:
-        raise UnsupportedError(f"the format {options.format!r} cannot be read", capability="read")
-    started, loaded, stored = time.perf_counter(), None, False
+    url, format, file = store_url(context), context.plugins.format(options.format), _file(options.file)
+    started, imported, stored = time.perf_counter(), None, False
     try:
-        with (
-            open_source(options.file) as source,
-            open_store(context, url) as graph,
-            progress("importing", source.size) as tell,
-        ):
+        with open_store(context, url) as graph, progress("importing", "bytes") as tell:
             before = graph.cursor()
             with suppress(KeyboardInterrupt):
-                loaded = graph.load(
-                    read(source.file),
+                imported = graph.import_file(
+                    file,
+                    format,
                     on_existing=options.on_existing,
                     on_dangling=options.on_dangling,
-                    progress=_told(tell, source),
+                    on_loss=options.on_loss,
+                    progress=tell,
                 )
             stored = graph.cursor() != before  # an interruption in the middle of the commit comes too late
     except KeyboardInterrupt:
-        if loaded is None:
+        if imported is None:
             raise  # otherwise all is stored, and the store was being closed
-    report = _report(loaded, time.perf_counter() - started)
+    report = _report(imported, time.perf_counter() - started)
     report = {"format": options.format, "file": options.file, "store": masked(url), **report}
     if options.json:
         show_json(report)
     else:
         _show(report, stored=stored, makes=options.on_dangling == "create")
-    return 0 if loaded else INTERRUPTED
+        warn("a graph", imported.losses if imported else ())
+    return 0 if imported else INTERRUPTED
 
 
-def _told(tell: Progress, source: Source) -> Any:
-    def told(done: int, _total: int | None) -> None:
-        tell(done, source.position())
+def _file(name: str) -> str | BinaryIO:
+    """Return what to read; a slip in its name is told before a store is made."""
+    if name == "-":
+        return sys.stdin.buffer
+    if not os.path.exists(name):  # noqa: PTH110 - which raises nothing, whatever the name
+        raise ValidationError(f"{name}: cannot be read: there is no such file")
+    return name
 
-    return told
 
-
-def _report(loaded: Loaded | None, seconds: float) -> dict[str, Any]:
-    nodes, edges = (loaded.nodes, loaded.edges) if loaded else (Tally(), Tally())
+def _report(imported: Imported | None, seconds: float) -> dict[str, Any]:
+    nodes, edges = (imported.nodes, imported.edges) if imported else (Tally(), Tally())
     records = sum((*attrs.astuple(nodes), *attrs.astuple(edges)))
     return {
         "records": records,
         "nodes": attrs.asdict(nodes),
         "edges": attrs.asdict(edges),
-        "missing": loaded.missing if loaded else 0,
+        "missing": imported.missing if imported else 0,
+        "losses": [attrs.asdict(loss) for loss in imported.losses] if imported else [],
         "seconds": round(seconds, 3),
         "records_per_second": round(records / seconds),
-        "interrupted": loaded is None,
+        "interrupted": imported is None,
     }
 
 

@@ -7,7 +7,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
-from polaris_cli.progress import parts
+from polaris_cli.progress import progress
 from polaris_cli.stores import masked, open_store, store_url
 from polaris_cli.terminal import plain, printable, show, show_json
 from polaris_core import Location, StoreDamagedError, StoreNotFoundError, UnsupportedError, ValidationError
@@ -31,7 +31,7 @@ def verify(context: CommandContext, options: Namespace) -> int:
     url, started = store_url(context, options.url), time.perf_counter()
     looked_at, findings = 0, list[tuple[str, str]]()
     try:
-        with open_store(context, url, read_only=True) as graph, parts("verifying") as tell:
+        with open_store(context, url, read_only=True) as graph, progress("verifying") as tell:
             looked_at, found = graph.verify(tell)
             findings += found
     except StoreDamagedError as error:  # so much that it cannot even be opened
@@ -50,7 +50,7 @@ def verify(context: CommandContext, options: Namespace) -> int:
 def backup(context: CommandContext, options: Namespace) -> int:
     """Copy a store. As JSON: `store`, `target`, the `cursor` of the state that was copied, and `seconds`."""
     url, started = store_url(context, options.url), time.perf_counter()
-    with open_store(context, url, read_only=True) as graph, parts("copying") as tell:
+    with open_store(context, url, read_only=True) as graph, progress("copying") as tell:
         cursor = graph.backup(options.target, tell)
     seconds = time.perf_counter() - started
     if options.json:
@@ -70,7 +70,7 @@ def restore(context: CommandContext, options: Namespace) -> int:
         _ask(context, url, options.source)
     started = time.perf_counter()
     try:
-        with open_store(context, url) as graph, parts("restoring") as tell:
+        with open_store(context, url) as graph, progress("restoring") as tell:
             cursor = graph.restore(options.source, tell)
     except StoreDamagedError as error:
         print(f"polaris-kg: {printable(error)}", file=sys.stderr)

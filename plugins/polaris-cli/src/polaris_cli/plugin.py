@@ -1,17 +1,15 @@
-"""What this distribution offers: fourteen commands and a file format. Nothing heavy is imported before one of them runs."""
+"""What this distribution offers: fourteen commands. Nothing heavy is imported before one of them runs."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 from polaris_cli import arguments
-from polaris_core.abc import CommandSpec, FormatSpec, hookimpl
+from polaris_core.abc import CommandSpec, hookimpl
 
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Iterator
 
-    from polaris_core import UpsertEdge, UpsertNode
     from polaris_core.abc import CommandContext
 
 
@@ -97,12 +95,6 @@ def _repair(context: CommandContext, options: Namespace) -> int:
     from polaris_cli.keeping import repair
 
     return repair(context, options)
-
-
-def _read_debian(file: BinaryIO) -> Iterator[UpsertNode | UpsertEdge]:
-    from polaris_cli.debian import read
-
-    return read(file)
 
 
 @hookimpl
@@ -200,17 +192,5 @@ def polaris_commands() -> tuple[CommandSpec, ...]:
             configure=arguments.repair,
             run=_repair,
             shows_data=True,
-        ),
-    )
-
-
-@hookimpl
-def polaris_formats() -> tuple[FormatSpec, ...]:
-    """Offer `debian`."""
-    return (
-        FormatSpec(
-            name="debian",
-            sentence="A Debian Packages file, as `apt-cache dumpavail` prints it; for reading only.",
-            read=_read_debian,
         ),
     )

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import io
 import lzma
 import struct
 import zlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from polaris_cli import sources
-from polaris_cli.sources import open_source
 
-from polaris_core import ValidationError
+from polaris_core import InvalidValueError, ValidationError
+from polaris_core.formats import sources
+from polaris_core.formats.sources import open_source
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -120,3 +121,17 @@ def test_an_xz_file_that_asks_for_too_much_memory_is_refused(tmp_path: Path) -> 
 def test_what_cannot_be_opened_is_named(tmp_path: Path, name: str) -> None:
     with pytest.raises(ValidationError, match="cannot be read"), open_source(str(tmp_path / name)):
         pass
+
+
+@pytest.mark.parametrize("place", [3, None, io.StringIO()], ids=["number", "None", "text"])
+def test_what_is_no_file_of_bytes_is_refused(place: Any) -> None:
+    with pytest.raises(InvalidValueError, match="open for bytes"), open_source(place):
+        pass
+
+
+def test_a_file_that_is_open_is_read_as_it_is_and_left_open() -> None:
+    file = io.BytesIO(gzip.compress(TEXT))
+    with open_source(file) as source:
+        assert source.file.read() == file.getvalue()
+        assert (source.size, source.position()) == (None, len(file.getvalue()))
+    assert not file.closed

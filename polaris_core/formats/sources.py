@@ -1,23 +1,23 @@
-"""The file an import reads: standard input, a file, or a packed file that is unpacked while it is read."""
+"""The file an import reads: one that is open already, one by its name, or a packed one that is unpacked while it is read."""
 
 from __future__ import annotations
 
 import io
 import lzma
 import os
-import sys
 import zlib
 from contextlib import contextmanager
 from pathlib import Path
 from stat import S_ISREG
-from typing import TYPE_CHECKING, BinaryIO, Protocol
+from typing import TYPE_CHECKING, BinaryIO, Protocol, cast
 
 import attrs
 
-from polaris_core import ValidationError
+from polaris_core.errors import InvalidValueError, ValidationError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from os import PathLike
 
 __all__ = ["Source", "open_source"]
 
@@ -32,22 +32,28 @@ _PIECE_BYTES = 1 << 16
 class Source:
     """An open file.
 
-    `file` yields its unpacked bytes and `unpacked` says how many it has yielded; `position` says how far into its `size`
-    reading has come, where it has one.
+    `file` yields its unpacked bytes and `unpacked` says how many it has yielded; `position` says how many bytes were read, of
+    the `size` it has, None where that is not known.
     """
 
     file: BinaryIO
     unpacked: Callable[[], int]
+    position: Callable[[], int]
     size: int | None = None
-    position: Callable[[], int | None] = lambda: None
 
 
 @contextmanager
-def open_source(name: str) -> Iterator[Source]:
-    """Open a file by name, or standard input for `-`; raises `ValidationError` where that cannot be done."""
-    if name == "-":
-        yield _source(_Plain(sys.stdin.buffer))
+def open_source(place: str | PathLike[str] | BinaryIO) -> Iterator[Source]:
+    """Open a file by its name, unpacked if that ends in .gz or .xz; one that is open already is read as it is, and left open.
+
+    Raises `ValidationError` where it cannot be opened.
+    """
+    if not isinstance(place, (str, os.PathLike)):
+        if isinstance(place, io.TextIOBase) or not callable(getattr(place, "read", None)):
+            raise InvalidValueError(f"a file is a name, or one that is open for bytes, not {type(place).__name__}")
+        yield _source(_Plain(place))
         return
+    name = os.fspath(place)
     try:
         file = Path(name).open("rb")  # noqa: SIM115 - closed below
         status = os.fstat(file.fileno())
@@ -62,7 +68,8 @@ def open_source(name: str) -> Iterator[Source]:
 
 
 def _source(raw: _Plain) -> Source:
-    return Source(file=io.BufferedReader(raw, _PIECE_BYTES), unpacked=lambda: raw.count)
+    file = cast("BinaryIO", io.BufferedReader(raw, _PIECE_BYTES))
+    return Source(file=file, unpacked=lambda: raw.count, position=lambda: raw.count)
 
 
 class _Plain(io.RawIOBase):

@@ -17,12 +17,14 @@ import re
 from tempfile import SpooledTemporaryFile
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from polaris_cli.relations import NAME, relations
-from polaris_cli.stanzas import Stanza, stanzas
 from polaris_core import Observation, UpsertEdge, UpsertNode, ValidationError
+from polaris_formats.relations import NAME, relations
+from polaris_formats.stanzas import Stanza, stanzas
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from polaris_core.abc import Losses
 
 __all__ = ["read"]
 
@@ -42,7 +44,7 @@ _FIELDS = frozenset({"package", "description", "installed-size", *_ATTRIBUTES, *
 _SIZE = re.compile(r"[0-9]{1,15}")
 
 
-def read(file: BinaryIO) -> Iterator[UpsertNode | UpsertEdge]:
+def read(file: BinaryIO, _losses: Losses) -> Iterator[UpsertNode | UpsertEdge]:
     """Yield the packages of a file, then the packages it only names, then the relations.
 
     Raises `ValidationError` with the line's number for what it cannot understand.

@@ -1,0 +1,90 @@
+"""Where an export goes: a file is whole under its name, or what was there stays."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import lzma
+import os
+import threading
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from polaris_core import InvalidValueError, ValidationError
+from polaris_core.formats.destinations import Destination
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def write(place: Any, data: bytes) -> None:
+    with Destination(place) as destination:
+        destination.write(data)
+        destination.finish()
+
+
+@pytest.mark.parametrize(
+    ("suffix", "unpack"), [("", bytes), (".gz", gzip.decompress), (".XZ", lzma.decompress)], ids=["plain", "gz", "xz"]
+)
+def test_a_file_holds_what_was_written_packed_as_its_name_says(tmp_path: Path, suffix: str, unpack: Any) -> None:
+    write(tmp_path / f"file{suffix}", b"new")
+    assert unpack((tmp_path / f"file{suffix}").read_bytes()) == b"new"
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.parametrize("suffix", ["", ".gz", ".xz"])
+def test_without_finish_what_was_there_stays_and_nothing_is_left(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"file{suffix}"
+    path.write_bytes(b"old")
+    with pytest.raises(RuntimeError, match="on the way"), Destination(path) as destination:
+        destination.write(b"new")
+        raise RuntimeError("on the way")
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_the_name_keeps_what_was_there_until_finish(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"old")
+    with Destination(path) as destination:
+        destination.write(b"new")
+        assert path.read_bytes() == b"old"
+        destination.finish()
+        assert path.read_bytes() == b"new"
+
+
+def test_a_link_stays_a_link(tmp_path: Path) -> None:
+    (tmp_path / "real").write_bytes(b"old")
+    (tmp_path / "link").symlink_to("real")
+    write(tmp_path / "link", b"new")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "real").read_bytes() == b"new"
+
+
+def test_a_file_that_is_open_is_written_flushed_and_left_open() -> None:
+    file = io.BytesIO()
+    write(file, b"new")
+    assert (file.getvalue(), file.closed) == (b"new", False)
+
+
+def test_a_pipe_is_written_directly(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    found: list[bytes] = []
+    reader = threading.Thread(target=lambda: found.append((tmp_path / "pipe").read_bytes()))
+    reader.start()
+    write(tmp_path / "pipe", b"new")
+    reader.join()
+    assert found == [b"new"]
+
+
+@pytest.mark.parametrize("place", [3, None, io.StringIO()], ids=["number", "None", "text"])
+def test_what_is_no_file_of_bytes_is_refused(place: Any) -> None:
+    with pytest.raises(InvalidValueError, match="open for bytes"):
+        write(place, b"new")
+
+
+@pytest.mark.parametrize("name", ["absent/file", ".", "a\0b"])
+def test_what_cannot_be_written_is_named(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ValidationError, match="cannot be written"):
+        write(f"{tmp_path}/{name}", b"new")
