@@ -30,7 +30,7 @@ class Near(dict[str, tuple[str, ...]]):
 
     def __init__(self, older: dict[str, tuple[str, ...]], lock: Lock) -> None:
         super().__init__()
-        self.weight = 0  # in bytes, without the names
+        self.weight: int = 0  # in bytes, without the names
         self.first_edges: dict[str, dict[str, EdgeKey]] = {}  # of the first edges to some neighbours
         self._older = older
         self._lock = lock
