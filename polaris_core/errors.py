@@ -32,6 +32,7 @@
     │   │   └── EditConflictError          .where
     │   ├── StoreClosedError
     │   ├── ForkedError
+    │   ├── MigrationError                 .where
     │   ├── OutcomeUnknownError            the commit may or may not have happened
     │   ├── HistoryReplacedError           .cursor
     │   ├── HistoryTrimmedError            .cursor  .floor
@@ -78,6 +79,7 @@ __all__ = [
     "InvalidNameError",
     "InvalidValueError",
     "LimitExceededError",
+    "MigrationError",
     "NodeExistsError",
     "NodeHasEdgesError",
     "NodeNotFoundError",
@@ -352,6 +354,13 @@ class StoreClosedError(StorageError):
 @_error
 class ForkedError(StorageError):
     """The process forked after the graph was opened: open it again in the child."""
+
+
+@_error
+class MigrationError(StorageError):
+    """A graph cannot be copied into that store, or the copy differs; `where` names the first row that does."""
+
+    where: str = ""
 
 
 @_error

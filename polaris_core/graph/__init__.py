@@ -1,8 +1,10 @@
 """The graph: verbs, transactions, views of the past, and how one is opened."""
 
 from polaris_core.graph.blocking import BlockingGraph, BlockingView, open_graph_blocking
+from polaris_core.graph.copying import Copied
 from polaris_core.graph.finding import Row
 from polaris_core.graph.graph import Graph
+from polaris_core.graph.migration import Migration, migrate
 from polaris_core.graph.opening import Opening, open_graph
 from polaris_core.graph.questions import Neighbor, Statistics
 from polaris_core.graph.searching import Hit, Hits
@@ -12,9 +14,11 @@ from polaris_core.graph.view import Moment, View
 __all__ = [
     "BlockingGraph",
     "BlockingView",
+    "Copied",
     "Graph",
     "Hit",
     "Hits",
+    "Migration",
     "Moment",
     "Neighbor",
     "Opening",
@@ -22,6 +26,7 @@ __all__ = [
     "Statistics",
     "Transaction",
     "View",
+    "migrate",
     "open_graph",
     "open_graph_blocking",
 ]

@@ -192,6 +192,10 @@ class BlockingGraph(BlockingReads):
         """As `Graph.indexes`."""
         return self._call(self._graph.indexes())
 
+    def unfinished_migration(self) -> Cursor | None:
+        """As `Graph.unfinished_migration`."""
+        return self._call(self._graph.unfinished_migration())
+
     def verify(self, progress: Progress | None = None) -> VerifyReport:
         """As `Graph.verify`."""
         return self._call(self._graph.verify(progress))
