@@ -42,6 +42,7 @@ ROWS = {
                 "history",
                 "import",
                 "index",
+                "migrate",
                 "neighbors",
                 "repair",
                 "restore",
