@@ -45,11 +45,12 @@ class Milestone:
         try:
             source, kind, after, copied, head = loads(record.body)
             found = cls(Cursor.parse(source), kind, after, copied, Head(*head))
-            if kind in KINDS and type(after) is type(start_of(kind)) and found.record == record:
+            numbers = all(type(number) is int for number in (copied, *head[2:]))
+            if numbers and kind in KINDS and type(after) is type(start_of(kind)) and found.record == record:
                 return found
         except (PolarisError, TypeError, ValueError):
             pass
-        raise MigrationError(f"the record {MILESTONE!r} of the target is not one that a migration wrote")
+        raise MigrationError(f"the record {MILESTONE!r} is not one that a migration wrote")
 
     @property
     def record(self) -> MetaRecord:

@@ -270,10 +270,22 @@ def test_a_target_that_somebody_else_wrote_to_is_refused(stores: Any, url: Url, 
     run(stores, url, ("sqlite", "json"), body)
 
 
-def test_a_record_of_the_migration_that_was_changed_is_refused(stores: Any, url: Url, made: Any) -> None:
+@pytest.mark.parametrize(
+    "said",
+    [
+        ["a:b:3", "node", "x", 0, ["s", "e", 3, 4, 0, 5, 1]],
+        ["a:b:3", "node", 0, "many", ["s", "e", 3, 4, 0, 5, 1]],
+        ["a:b:3", "node", 0, 0, ["s", "e", "3", 4, 0, 5, 1]],
+        ["a:b:3", "thing", 0, 0, ["s", "e", 3, 4, 0, 5, 1]],
+        ["nowhere", "node", 0, 0, []],
+        {"a": 1},
+        None,
+    ],
+)
+def test_a_record_of_the_migration_that_was_changed_is_refused(stores: Any, url: Url, made: Any, said: Any) -> None:
     async def body(source: Any, target: Any) -> None:
         await made.interrupted(stores, source, url("json", "to"), 9)
-        await target.commit(SetMeta("migration/milestone", ["a:b:3", "node", "x", 0, []]))
+        await target.commit(SetMeta("migration/milestone", said))
         with pytest.raises(MigrationError, match="is not one that a migration wrote"):
             await migrate(source, target)
 
