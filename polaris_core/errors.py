@@ -33,6 +33,7 @@
     │   │   └── EditConflictError          .where
     │   ├── StoreClosedError
     │   ├── ForkedError
+    │   ├── MigrationError                 .where
     │   ├── OutcomeUnknownError            the commit may or may not have happened
     │   ├── HistoryReplacedError           .cursor
     │   ├── HistoryTrimmedError            .cursor  .floor
@@ -80,6 +81,7 @@ __all__ = [
     "InvalidValueError",
     "LimitExceededError",
     "LossError",
+    "MigrationError",
     "NodeExistsError",
     "NodeHasEdgesError",
     "NodeNotFoundError",
@@ -362,6 +364,13 @@ class StoreClosedError(StorageError):
 @_error
 class ForkedError(StorageError):
     """The process forked after the graph was opened: open it again in the child."""
+
+
+@_error
+class MigrationError(StorageError):
+    """A graph cannot be copied into that store, or the copy differs; `where` names the first row that does."""
+
+    where: str = ""
 
 
 @_error

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterable, Iterator, Sequence
 from heapq import merge, nsmallest
-from itertools import islice, takewhile
+from itertools import islice
 from typing import Any, Literal
 
 from polaris_core.records import (
@@ -170,12 +170,9 @@ class Image:
         for meta in plan.put_meta:
             self._meta[meta.key] = meta
         self._changes.extend(plan.changes)
-        receipts = self._receipts  # in the order of their times: a commit looks at those it forgets, not at all
-        for receipt in list(takewhile(lambda receipt: receipt.time < plan.forget_receipts, receipts.values())):
-            del receipts[receipt.key]
-        for receipt in plan.receipts:
-            receipts.pop(receipt.key, None)
-            receipts[receipt.key] = receipt
+        if plan.forget_receipts:
+            self._receipts = {k: row for k, row in self._receipts.items() if row.time >= plan.forget_receipts}
+        self._receipts.update((receipt.key, receipt) for receipt in plan.receipts)
         del self._changes[: max(plan.head.floor - self._head.floor, 0)]
         self._head = plan.head
 

@@ -3,10 +3,12 @@
 from polaris_core.graph.blocking import BlockingGraph, BlockingView, open_graph_blocking
 from polaris_core.graph.blocking_transaction import BlockingTransaction
 from polaris_core.graph.blocking_walk import BlockingWalk
+from polaris_core.graph.copying import Copied
 from polaris_core.graph.degrees import Hub
 from polaris_core.graph.files import Exported, Imported
 from polaris_core.graph.finding import Row
 from polaris_core.graph.graph import Graph
+from polaris_core.graph.migration import Migration, migrate
 from polaris_core.graph.opening import Opening, open_graph
 from polaris_core.graph.questions import Neighbor, Statistics
 from polaris_core.graph.routes import Route
@@ -22,12 +24,14 @@ __all__ = [
     "BlockingTransaction",
     "BlockingView",
     "BlockingWalk",
+    "Copied",
     "Exported",
     "Graph",
     "Hit",
     "Hits",
     "Hub",
     "Imported",
+    "Migration",
     "Moment",
     "Neighbor",
     "Opening",
@@ -40,6 +44,7 @@ __all__ = [
     "Traversal",
     "View",
     "Walk",
+    "migrate",
     "open_graph",
     "open_graph_blocking",
 ]

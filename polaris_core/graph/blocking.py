@@ -147,6 +147,10 @@ class BlockingGraph(BlockingCommitted[Graph], BlockingVerbs[Graph]):
         """As `Graph.indexes`."""
         return self._call(self._state.indexes())
 
+    def unfinished_migration(self) -> Cursor | None:
+        """As `Graph.unfinished_migration`."""
+        return self._call(self._state.unfinished_migration())
+
     def verify(self, progress: Progress | None = None) -> VerifyReport:
         """As `Graph.verify`."""
         return self._call(self._state.verify(progress))

@@ -23,6 +23,7 @@ from polaris_core.errors import (
 )
 from polaris_core.graph.committed import Committed, place_or_none
 from polaris_core.graph.files import Exported, File, Imported, exported, importing
+from polaris_core.graph.milestone import milestone_of
 from polaris_core.graph.questions import Question
 from polaris_core.graph.transaction import Transaction, finish, retried, transact
 from polaris_core.graph.undo import Undoing
@@ -351,6 +352,14 @@ class Graph(Committed, Verbs):
         return tuple(await self.service.indexes())
 
     # --- the whole store ------------------------------------------------------------------------------------------
+
+    async def unfinished_migration(self) -> Cursor | None:
+        """Return which state of another store a migration into this one copies; None where none is under way.
+
+        Such a store is not to be used yet: `migrate` goes on with it, unless somebody writes to it.
+        """
+        milestone = await self.service.read(milestone_of)
+        return None if milestone is None else milestone.source
 
     async def verify(self, progress: Progress | None = None) -> VerifyReport:
         """Look at everything that is stored, and return all that is not as it was written or does not fit together.

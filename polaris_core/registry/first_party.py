@@ -40,6 +40,7 @@ HOMES: Mapping[tuple[Kind, str], str] = {
     ("commands", "history"): "polaris-kg-cli",
     ("commands", "import"): "polaris-kg-cli",
     ("commands", "index"): "polaris-kg-cli",
+    ("commands", "migrate"): "polaris-kg-cli",
     ("commands", "neighbors"): "polaris-kg-cli",
     ("commands", "repair"): "polaris-kg-cli",
     ("commands", "restore"): "polaris-kg-cli",

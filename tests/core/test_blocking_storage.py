@@ -91,6 +91,16 @@ def test_the_work_is_done_where_blocking_is_allowed():
     assert threading.get_ident() not in storage.threads
 
 
+def test_a_plan_of_records_is_stored_where_the_head_stays():
+    async def copying(session: Any) -> CommitPlan:
+        head = await session.head()
+        return CommitPlan(expected=head, head=head, put_nodes=[STORED])
+
+    storage = Recording()
+    run(storage.commit(copying))
+    assert (storage.image.nodes([1]), storage.image.head()) == ([STORED], START)
+
+
 def test_a_plan_that_writes_nothing_is_not_stored():
     storage = Recording(Unwritable(START))
     plan = run(storage.commit(idle))

@@ -239,6 +239,12 @@ def test_changes_after_a_trimmed_beginning_are_found_by_their_numbers():
     assert image.changes(5, 1, None) == [change(6, 1)]
 
 
+def test_receipts_are_forgotten_by_their_time_in_whatever_order_they_came():
+    image = holding(receipts=[Receipt(key, "d", 1, 1, time, "[]") for key, time in (("a", 9), ("b", 3), ("c", 5))])
+    keep(image, forget_receipts=5)
+    assert image.keys("receipt", "", 9) == ["a", "c"]
+
+
 def test_a_receipt_replaces_the_one_of_its_key():
     image = holding(receipts=[Receipt("k", "d", 1, 1, 1, "[]")])
     keep(image, receipts=[Receipt("k", "e", 2, 2, 2, "[]")])

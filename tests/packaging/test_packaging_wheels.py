@@ -43,6 +43,7 @@ ROWS = {
                 "history",
                 "import",
                 "index",
+                "migrate",
                 "neighbors",
                 "repair",
                 "restore",

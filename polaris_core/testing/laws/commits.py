@@ -167,6 +167,38 @@ class CommitLaws(Subject):
 
         self.on_a_store(law)
 
+    def test_records_are_stored_where_the_head_stays(self) -> None:
+        async def law(storage: Storage) -> None:
+            await storage.commit(writing(rich("a")))
+            held, stamp = await storage.read(everything), storage.stamp()
+            rows = [row._replace(body=row.body.replace("{", "{ ", 1)) for row in held.nodes]
+
+            async def program(session: Session) -> CommitPlan:
+                head = await session.head()
+                return CommitPlan(expected=head, head=head, put_nodes=rows)
+
+            await storage.commit(program)
+            assert await storage.read(everything) == held._replace(nodes=rows)
+            assert stamp is None or storage.stamp() != stamp
+
+        self.on_a_store(law)
+
+    def test_a_head_is_stored_as_the_plan_has_it(self) -> None:
+        async def law(storage: Storage) -> None:
+            async def program(session: Session) -> CommitPlan:
+                head = await session.head()
+                elsewhere = head._replace(epoch="e" + head.epoch[1:], seq=7, next_id=20, floor=7, time=5)
+                return CommitPlan(expected=head, head=elsewhere)
+
+            plan = await storage.commit(program)
+            assert (await storage.read(everything)).head == plan.head
+            await put(storage, CreateNode("a"))
+            (node,) = await ask(storage, "nodes", ["a"])
+            assert (node.id, node.revision) == (20, 8)
+            assert [change.seq for change in await ask(storage, "changes", 7, 9, None)] == [8]
+
+        self.on_a_store(law)
+
     def test_a_plan_is_net_and_stored_once(self) -> None:
         async def law(storage: Storage) -> None:
             await put(storage, *map(CreateNode, "ab"))

@@ -17,6 +17,7 @@ __all__ = [
     "history",
     "import_file",
     "index",
+    "migrate",
     "neighbors",
     "repair",
     "restore",
@@ -213,6 +214,13 @@ def repair(parser: ArgumentParser) -> None:
     _url(parser)
     parser.add_argument("new", metavar="NEW_URL", help="the store to make, where there is none")
     parser.add_argument("--salvage", action="store_true", required=True, help="copy what can still be read")
+
+
+def migrate(parser: ArgumentParser) -> None:
+    """Add the arguments of `migrate`."""
+    parser.epilog = "Run again after an interruption, it goes on where it was. The source is only read."
+    parser.add_argument("source", metavar="SOURCE_URL", help="the store to copy, which stays as it is")
+    parser.add_argument("target", metavar="TARGET_URL", help="the store to make, or to go on with")
 
 
 def search(parser: ArgumentParser) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from polaris_cli.stores import open_state
-from polaris_cli.terminal import show, show_json
-from polaris_core import to_json
+from polaris_cli.terminal import plain, show, show_json
+from polaris_core import BlockingGraph, to_json
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -50,13 +50,18 @@ def neighbors(context: CommandContext, options: Namespace) -> int:
 
 
 def stats(context: CommandContext, options: Namespace) -> int:
-    """Count. As JSON: `nodes`, `edges`, `node_types`, `edge_types`, `complete` and `cursor`, as `Statistics` has them."""
+    """Count. As JSON: `nodes`, `edges`, `node_types`, `edge_types`, `complete` and `cursor`, as `Statistics` has them.
+
+    `unfinished_migration` is there, with the cursor of what is copied, where a migration into the store has not ended.
+    """
     with open_state(context, options) as graph:
         statistics = graph.statistics()
+        copied = graph.unfinished_migration() if isinstance(graph, BlockingGraph) else None
     if options.json:
-        show_json(to_json(statistics))
+        show_json({**to_json(statistics), **({"unfinished_migration": str(copied)} if copied else {})})
     else:
         from polaris_cli.tables import statistics_table
 
-        show(statistics_table(statistics))
+        unfinished = "A migration into this store has not ended: run it again before the store is used."
+        show(statistics_table(statistics), *([plain(unfinished, "bold")] if copied else ()))
     return 0

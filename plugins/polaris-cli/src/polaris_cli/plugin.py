@@ -1,4 +1,4 @@
-"""What this distribution offers: fourteen commands. Nothing heavy is imported before one of them runs."""
+"""What this distribution offers: fifteen commands. Nothing heavy is imported before one of them runs."""
 
 from __future__ import annotations
 
@@ -97,6 +97,12 @@ def _repair(context: CommandContext, options: Namespace) -> int:
     return repair(context, options)
 
 
+def _migrate(context: CommandContext, options: Namespace) -> int:
+    from polaris_cli.migrating import migrate
+
+    return migrate(context, options)
+
+
 @hookimpl
 def polaris_commands() -> tuple[CommandSpec, ...]:
     """Offer the commands people use at a terminal."""
@@ -191,6 +197,13 @@ def polaris_commands() -> tuple[CommandSpec, ...]:
             sentence="Copy what can still be read of a damaged store into a new one, and say what is lost.",
             configure=arguments.repair,
             run=_repair,
+            shows_data=True,
+        ),
+        CommandSpec(
+            name="migrate",
+            sentence="Copy a graph with its history into a new store of any backend, and compare the two.",
+            configure=arguments.migrate,
+            run=_migrate,
             shows_data=True,
         ),
     )

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import gc
 from contextlib import contextmanager
-from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from polaris_core import StoreDamagedError
@@ -114,5 +113,5 @@ class Loading:
         history.trim(manifest.head.floor)
         history.settle(manifest.blocks("changes"), manifest.head)
         records = Records(manifest.head, history, manifest.generation, tables)
-        records.fill(rows[META], sorted(rows["receipts"], key=attrgetter("time")))
+        records.fill(rows[META], rows["receipts"])
         return records

@@ -52,18 +52,16 @@ class Records(Image):
     def _dropped(self, plan: CommitPlan) -> list[Receipt]:
         """Return the receipts that a plan replaces or lets go."""
         dropped = [receipt for receipt in self.receipts([new.key for new in plan.receipts]) if receipt is not None]
-        for receipt in self._receipts.values():  # in the order of their times
-            if receipt.time >= plan.forget_receipts:
-                break
-            dropped.append(receipt)
+        if plan.forget_receipts:
+            dropped += [receipt for receipt in self._receipts.values() if receipt.time < plan.forget_receipts]
         return dropped
 
     def all_receipts(self) -> list[Receipt]:
-        """Return all receipts, in the order of their times."""
+        """Return all receipts."""
         return list(self._receipts.values())
 
     def fill(self, meta: Sequence[MetaRecord], receipts: Sequence[Receipt]) -> None:
-        """Take in what else the files of a checkpoint hold; the receipts in the order of their times."""
+        """Take in what else the files of a checkpoint hold."""
         super().store(CommitPlan(expected=self.head(), head=self.head(), put_meta=meta, receipts=receipts))
 
     def block(self, kind: Literal["node", "edge"], block: int) -> dict[int, bytes | NodeRecord | EdgeRecord]:

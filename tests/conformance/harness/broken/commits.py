@@ -150,6 +150,28 @@ class StoresIdlePlans(Slate):
         return plan
 
 
+@breaks("test_records_are_stored_where_the_head_stays")
+class StoresWhereTheHeadMoves(Slate):
+    async def commit(self, program: Program[CommitPlan]) -> CommitPlan:
+        plan = await self.read(program)
+        return await super().commit(program) if plan.head != plan.expected or plan.receipts else plan
+
+
+@breaks("test_a_head_is_stored_as_the_plan_has_it")
+class KeepsItsEpoch(Slate):
+    class Records(Image):
+        def store(self, plan: CommitPlan) -> None:
+            super().store(plan._replace(head=plan.head._replace(epoch=self.head().epoch)))
+
+
+@breaks("test_a_head_is_stored_as_the_plan_has_it")
+class LetsNoTimeGoBack(Slate):
+    class Records(Image):
+        def store(self, plan: CommitPlan) -> None:
+            time = max(plan.head.time, self.head().time)
+            super().store(plan._replace(head=plan.head._replace(time=time)))
+
+
 @breaks("test_a_refused_batch_leaves_nothing_and_hurts_no_neighbour")
 class RefusesAllWhenItRefusesOne(Slate):
     async def commit(self, program: Program[CommitPlan]) -> CommitPlan:

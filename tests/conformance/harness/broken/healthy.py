@@ -93,9 +93,12 @@ class Slate(BlockingStorage):
 
     @contextmanager
     def session(self, *, write: bool) -> Iterator[BlockingSession]:
-        before = self.image.head(), self.image.keys("receipt", "", 99)
+        before = self._seen()
         yield self.image
-        self.commits += before != (self.image.head(), self.image.keys("receipt", "", 99))
+        self.commits += before != self._seen()
+
+    def _seen(self) -> tuple[object, ...]:
+        return self.image.head(), self.image.keys("receipt", "", 99), self.image.scan("node", 0, 1 << 20)
 
     async def run(self, function: Callable[[], T], *, write: bool) -> T:
         return function()
