@@ -17,7 +17,8 @@ class Limits:
     travels alone. `receipt_seconds`: how long an idempotency key is remembered. `page`: the most rows one call returns.
     `scan`: the most records one page of a filtered scan looks at. `past_changes`: the most changes that a view of the past
     takes back, and `past_bytes` how much of them it keeps in memory. `load_records`: nodes and edges of one bulk load.
-    `queued`: calls that may wait for the store at one time.
+    `queued`: calls that may wait for the store at one time. `schemas`: schemas of types in one graph. `schema_work`: to hold
+    one record against its schema, the values in it times the subschemas that may look at one.
     """
 
     record_bytes: int = 1 << 20
@@ -34,3 +35,5 @@ class Limits:
     past_bytes: int = 64 << 20
     load_records: int = 10_000_000
     queued: int = 100_000
+    schemas: int = 1_000
+    schema_work: int = 2_000_000

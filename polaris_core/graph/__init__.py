@@ -5,6 +5,7 @@ from polaris_core.graph.finding import Row
 from polaris_core.graph.graph import Graph
 from polaris_core.graph.opening import Opening, open_graph
 from polaris_core.graph.questions import Neighbor, Statistics
+from polaris_core.graph.schemas import Violation
 from polaris_core.graph.searching import Hit, Hits
 from polaris_core.graph.transaction import Transaction
 from polaris_core.graph.view import Moment, View
@@ -22,6 +23,7 @@ __all__ = [
     "Statistics",
     "Transaction",
     "View",
+    "Violation",
     "open_graph",
     "open_graph_blocking",
 ]

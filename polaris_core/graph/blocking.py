@@ -24,6 +24,7 @@ from polaris_core.model import Change, Cursor, Edge, Node, Observation, Path
 from polaris_core.mutations import Batch, Commit, Loaded, Mutation
 from polaris_core.planning import Loadable, OnDangling, OnExisting
 from polaris_core.query import Kind
+from polaris_core.schema import SchemaKind, TypeSchema
 from polaris_core.storage.loading import pieces
 from polaris_core.values import EMPTY
 
@@ -132,6 +133,22 @@ class BlockingGraph(BlockingReads):
     def delete_edge(self, source: str, type: str, target: str, *, missing_ok: bool = False) -> bool:
         """As `Graph.delete_edge`."""
         return self._call(self._graph.delete_edge(source, type, target, missing_ok=missing_ok))
+
+    def set_schema(
+        self,
+        kind: SchemaKind,
+        type: str,
+        schema: Attributes = EMPTY,
+        *,
+        sources: Iterable[str] | None = None,
+        targets: Iterable[str] | None = None,
+    ) -> TypeSchema:
+        """As `Graph.set_schema`."""
+        return self._call(self._graph.set_schema(kind, type, schema, sources=sources, targets=targets))
+
+    def delete_schema(self, kind: SchemaKind, type: str) -> bool:
+        """As `Graph.delete_schema`."""
+        return self._call(self._graph.delete_schema(kind, type))
 
     def at(self, moment: Moment) -> BlockingView:
         """As `Graph.at`."""

@@ -10,10 +10,12 @@ from polaris_core.graph.finding import Row
 from polaris_core.graph.loop_thread import LoopThread
 from polaris_core.graph.questions import Neighbor, Statistics
 from polaris_core.graph.reading import Paths, Where
+from polaris_core.graph.schemas import Violation
 from polaris_core.graph.searching import Hits
 from polaris_core.model import Change, Cursor, Edge, EdgeKey, Node, Path
-from polaris_core.query import Page
+from polaris_core.query import Kind, Page
 from polaris_core.records import Direction
+from polaris_core.schema import SchemaKind, TypeSchema
 
 __all__ = ["BlockingReads"]
 
@@ -189,6 +191,18 @@ class BlockingReads:
     def statistics(self) -> Statistics:
         """As `Graph.statistics`."""
         return self._call(self._state.statistics())
+
+    def schemas(self) -> tuple[TypeSchema, ...]:
+        """As `Graph.schemas`."""
+        return self._call(self._state.schemas())
+
+    def get_schema(self, kind: SchemaKind, type: str) -> TypeSchema:
+        """As `Graph.get_schema`."""
+        return self._call(self._state.get_schema(kind, type))
+
+    def violations(self, kind: Kind, type: str) -> Iterator[Violation]:
+        """As `Graph.violations`."""
+        return self._stream(self._state.violations(kind, type))
 
     def cursor(self) -> Cursor:
         """As `Graph.cursor`."""

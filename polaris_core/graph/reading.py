@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Iterable, Mapping, Sequence
-from typing import Any, TypeAlias, TypeVar, cast
+from typing import Any, TypeAlias, TypeVar, cast, get_args
 
 from polaris_core.errors import EdgeNotFoundError, InvalidValueError, NodeNotFoundError
 from polaris_core.graph.finding import Count, Degree, FindEdges, FindNodes, FindRows, HasAny, Row
@@ -18,6 +18,7 @@ from polaris_core.graph.questions import (
     Statistics,
     Stats,
 )
+from polaris_core.graph.schemas import OneSchema, Schemas, Violation, Violations
 from polaris_core.graph.searching import Hits, SearchedAttributes, SearchNodes
 from polaris_core.limits import Limits
 from polaris_core.model import Edge, EdgeKey, Node, Path, edge_key
@@ -35,6 +36,7 @@ from polaris_core.query import (
     parse_filter,
 )
 from polaris_core.records import Direction
+from polaris_core.schema import SchemaKind, TypeSchema, schema_kind
 from polaris_core.search import TextQuery, parse_text
 from polaris_core.values import each, normalize_name, normalize_type
 
@@ -275,6 +277,34 @@ class Reading(ABC):
     async def statistics(self) -> Statistics:
         """Return how many nodes and edges there are, of which types."""
         return await self._ask(Stats(self.limits.scan))
+
+    # --- schemas --------------------------------------------------------------------------------------------------
+
+    async def schemas(self) -> tuple[TypeSchema, ...]:
+        """Return the schemas of all types, ordered by kind and type."""
+        return await self._ask(Schemas())
+
+    async def get_schema(self, kind: SchemaKind, type: str) -> TypeSchema:
+        """Return the schema of a node, edge or event type; raises `SchemaNotFoundError`."""
+        return await self._ask(OneSchema(schema_kind(kind), normalize_type(type)))
+
+    async def violations(self, kind: Kind, type: str) -> AsyncIterator[Violation]:
+        """Yield the stored nodes or edges of a type that do not fit its schema, each with the fault that says most.
+
+        They are looked at page after page; each page, and the schema with it, is of one committed state. Raises
+        `SchemaNotFoundError`, and `InvalidValueError` for events, which are told once and not kept as records.
+        """
+        if kind not in get_args(Kind):
+            raise InvalidValueError("violations are of nodes or of edges")
+        type = normalize_type(type)
+        asked = self._query(kind, Equal("type", type), limit=self.limits.page)
+        cursor = None
+        while True:
+            page = await self._ask(Violations(type, asked.resumed(cursor), self.limits.schema_work))
+            for violation in page:
+                yield violation
+            if (cursor := page.next) is None:
+                return
 
 
 def _all_of(type: str | None, prefix: str | None, where: Where | None, text: str | None) -> Filter:

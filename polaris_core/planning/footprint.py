@@ -18,17 +18,21 @@ from polaris_core.mutations import (
     DeleteEdge,
     DeleteMeta,
     DeleteNode,
+    DeleteSchema,
     Emit,
     Expect,
     ExpectLinks,
     ExpectRevision,
     Mutation,
     PatchEdge,
+    PatchNode,
     PutEdge,
     RenameNode,
     SetMeta,
+    SetSchema,
     UpsertEdge,
 )
+from polaris_core.schema import SCHEMAS, schema_key
 
 __all__ = ["Footprint", "footprint"]
 
@@ -41,6 +45,8 @@ class Footprint:
 
     `deleted` maps the names of nodes that could be deleted to how many edges decide what becomes of that, not counting those
     to other nodes of `detached`, which the group could take away first. `most` bounds how many it could take away that way.
+    `schemas` holds the keys of the schemas that the mutations name themselves; with `rewrites` those of the stored types of
+    `names` count too, and with `defines` how many schemas there are.
     """
 
     names: tuple[str, ...]
@@ -51,6 +57,9 @@ class Footprint:
     meta: tuple[str, ...]
     receipts: tuple[str, ...]
     links: tuple[tuple[str, ExpectLinks], ...]
+    schemas: tuple[str, ...]
+    rewrites: bool
+    defines: bool
 
 
 class _Tracer:
@@ -63,6 +72,9 @@ class _Tracer:
         self.deleted: dict[str, None] = {}
         self.detached: dict[str, None] = {}
         self.links: dict[tuple[str, ExpectLinks], None] = {}
+        self.schemas: dict[str, None] = {}
+        self.rewrites = False
+        self.defines = False
         self.edge_deletes = 0
         self.detaches = 0
         self._meanings: dict[str, frozenset[str]] = {}
@@ -102,10 +114,16 @@ class _Tracer:
     def _mutation(self, mutation: Mutation, moved: dict[str, frozenset[str]]) -> None:
         if isinstance(mutation, _EDGE_MUTATIONS):
             self._edge(mutation.key, moved)
-            self.edge_deletes += isinstance(mutation, DeleteEdge)
-        elif isinstance(mutation, (SetMeta, DeleteMeta)):
+            if isinstance(mutation, DeleteEdge):
+                self.edge_deletes += 1
+            else:
+                self.schemas[schema_key("edge", mutation.type)] = None
+        elif isinstance(mutation, (SetMeta, DeleteMeta, SetSchema, DeleteSchema)):
             self.meta[mutation.key] = None
-        elif not isinstance(mutation, Emit):
+            self.defines = self.defines or mutation.key.startswith(SCHEMAS)
+        elif isinstance(mutation, Emit):
+            self.schemas[schema_key("event", mutation.type)] = None
+        else:
             self.names[mutation.name] = None
             if isinstance(mutation, RenameNode):
                 self._rename(mutation, moved)
@@ -115,6 +133,10 @@ class _Tracer:
                 if mutation.detach:
                     self.detached.update(stored)
                     self.detaches += 1
+            else:
+                type_ = mutation.patch.type if isinstance(mutation, PatchNode) else mutation.type
+                self.schemas[schema_key("node", type_ or "node")] = None
+                self.rewrites = True
 
     def _rename(self, mutation: RenameNode, moved: dict[str, frozenset[str]]) -> None:
         self.names[mutation.to] = None
@@ -143,6 +165,9 @@ def footprint(batches: Iterable[Batch], limits: Limits) -> Footprint:
         meta=tuple(traced.meta),
         receipts=_receipts(batches),
         links=tuple(traced.links),
+        schemas=tuple(traced.schemas),
+        rewrites=traced.rewrites,
+        defines=traced.defines,
     )
 
 

@@ -10,7 +10,9 @@ from polaris_core.codec import loads
 from polaris_core.limits import Limits
 from polaris_core.mutations import Batch
 from polaris_core.planning.footprint import Footprint, footprint
+from polaris_core.planning.schemas import count_schemas
 from polaris_core.records import EdgeRecord, Head, Link, MetaRecord, NodeRecord, Receipt, Session
+from polaris_core.schema import schema_key
 
 __all__ = ["Current", "load"]
 
@@ -24,6 +26,8 @@ class Current:
 
     `edges` holds every stored edge the group could touch, `names` the names of all their ends. `cut` lists nodes with more
     edges than were loaded. `touched` maps (node id, change number) to whether an edge of the node changed after that number.
+    `meta` holds the schemas of all types that could be written, too; `schemas` is how many there are in the graph, looked at
+    only where one could be set, and not beyond the limit.
     """
 
     head: Head
@@ -34,6 +38,7 @@ class Current:
     meta: dict[str, MetaRecord] = attrs.Factory(dict)
     receipts: dict[str, Receipt] = attrs.Factory(dict)
     touched: dict[tuple[int, int], bool] = attrs.Factory(dict)
+    schemas: int = 0
 
 
 async def load(session: Session, batches: Sequence[Batch], limits: Limits) -> Current:
@@ -42,20 +47,29 @@ async def load(session: Session, batches: Sequence[Batch], limits: Limits) -> Cu
     head = await session.head()
     nodes = {record.name: record for record in await session.nodes(wanted.names) if record} if wanted.names else {}
     edges, names, cut = await _edges(session, wanted, nodes)
+    meta = _meta_keys(wanted, nodes)
     return Current(
         head=head,
         nodes=nodes,
         edges=edges,
         names=names,
         cut=cut,
-        meta={record.key: record for record in await session.meta(wanted.meta) if record} if wanted.meta else {},
+        meta={record.key: record for record in await session.meta(meta) if record} if meta else {},
         receipts=(
             {receipt.key: receipt for receipt in await session.receipts(wanted.receipts) if receipt}
             if wanted.receipts
             else {}
         ),
         touched=await _touched(session, wanted, nodes, head),
+        schemas=await count_schemas(session, limits.schemas) if wanted.defines else 0,
     )
+
+
+def _meta_keys(wanted: Footprint, nodes: dict[str, NodeRecord]) -> Sequence[str]:
+    keys = dict.fromkeys((*wanted.meta, *wanted.schemas))
+    if wanted.rewrites:
+        keys.update(dict.fromkeys(schema_key("node", type_) for type_ in {record.type for record in nodes.values()}))
+    return tuple(keys)
 
 
 async def _edges(
