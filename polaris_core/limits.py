@@ -36,4 +36,4 @@ class Limits:
     load_records: int = 10_000_000
     queued: int = 100_000
     schemas: int = 1_000
-    schema_work: int = 2_000_000
+    schema_work: int = 200_000

@@ -15,6 +15,7 @@ from polaris_core.model import EdgeKey
 from polaris_core.mutations import (
     Batch,
     CreateEdge,
+    CreateNode,
     DeleteEdge,
     DeleteMeta,
     DeleteNode,
@@ -46,7 +47,8 @@ class Footprint:
     `deleted` maps the names of nodes that could be deleted to how many edges decide what becomes of that, not counting those
     to other nodes of `detached`, which the group could take away first. `most` bounds how many it could take away that way.
     `schemas` holds the keys of the schemas that the mutations name themselves; with `rewrites` those of the stored types of
-    `names` count too, and with `defines` how many schemas there are.
+    `names` count too, and with `defines` how many schemas there are. `retyped` maps the names of stored nodes to the types that
+    mutations give them, `edge_deletes` is how many edges the group could delete one by one.
     """
 
     names: tuple[str, ...]
@@ -60,6 +62,8 @@ class Footprint:
     schemas: tuple[str, ...]
     rewrites: bool
     defines: bool
+    retyped: dict[str, set[str]]
+    edge_deletes: int
 
 
 class _Tracer:
@@ -75,6 +79,7 @@ class _Tracer:
         self.schemas: dict[str, None] = {}
         self.rewrites = False
         self.defines = False
+        self.retyped: dict[str, set[str]] = {}
         self.edge_deletes = 0
         self.detaches = 0
         self._meanings: dict[str, frozenset[str]] = {}
@@ -133,10 +138,20 @@ class _Tracer:
                 if mutation.detach:
                     self.detached.update(stored)
                     self.detaches += 1
+            elif isinstance(mutation, CreateNode):
+                self.schemas[schema_key("node", mutation.type)] = None
+            elif isinstance(mutation, PatchNode):
+                self._rewrite(mutation.name, mutation.patch.type, moved)
             else:
-                type_ = mutation.patch.type if isinstance(mutation, PatchNode) else mutation.type
-                self.schemas[schema_key("node", type_ or "node")] = None
-                self.rewrites = True
+                self.schemas[schema_key("node", mutation.type or "node")] = None
+                self._rewrite(mutation.name, mutation.type, moved)
+
+    def _rewrite(self, name: str, type: str | None, moved: dict[str, frozenset[str]]) -> None:
+        self.rewrites = True
+        if type is not None:
+            self.schemas[schema_key("node", type)] = None
+            for stored in self._stored(name, moved):
+                self.retyped.setdefault(stored, set()).add(type)
 
     def _rename(self, mutation: RenameNode, moved: dict[str, frozenset[str]]) -> None:
         self.names[mutation.to] = None
@@ -168,6 +183,8 @@ def footprint(batches: Iterable[Batch], limits: Limits) -> Footprint:
         schemas=tuple(traced.schemas),
         rewrites=traced.rewrites,
         defines=traced.defines,
+        retyped=traced.retyped,
+        edge_deletes=traced.edge_deletes,
     )
 
 

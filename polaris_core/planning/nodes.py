@@ -86,6 +86,8 @@ class NodeDecision(EdgeDecision):
             return Result("unchanged", before.name, id, state.record.revision, before)
         if not forward.keys().isdisjoint(_HELD):
             self._hold_node(before.name, type, attributes)
+        if type != before.type:
+            self._hold_joined(id, before.name, type)
         provenance = self._next(before.provenance)
         node = trusted_node(before.name, type, attributes, observed, provenance)
         self._store_node(id, node, provenance.revision, body_of_node(node))
@@ -97,6 +99,17 @@ class NodeDecision(EdgeDecision):
         checker = self.working.checker("node", type)
         if checker is not None:
             checker.check(attributes, name, self.limits.schema_work)
+
+    def _hold_joined(self, id: int, name: str, type: str) -> None:
+        """Hold a node's new type against what the edges that it has may join."""
+        joined = {(triple[1], place) for triple in self.working.incident(id) for place in (0, 2) if triple[place] == id}
+        for edge_type, place in sorted(joined):
+            checker = self.working.checker("edge", edge_type)
+            if checker is None or not checker.joins:
+                continue
+            triples = (triple for triple in self.working.incident(id) if (triple[1], triple[place]) == (edge_type, id))
+            if any(self.working.edge(triple) for triple in triples):
+                checker.check_type(name, type, "target" if place else "source")
 
     def _rename(self, mutation: RenameNode) -> Result:
         state = self.working.node(mutation.name) or node_not_found(mutation.name)

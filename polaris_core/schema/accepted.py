@@ -136,6 +136,7 @@ class _Walk:
                 listed += _ASSERTIONS[keyword](value, at)
             else:
                 _refuse(_INSTEAD.get(keyword, "this keyword is not known; see docs/reference/schemas.md"), *at)
+        here += [_LEAF] * (schema.get("uniqueItems") is True)  # which looks at all that stands below, too
         return _sum(1 + listed // _PER_WEIGHT, here, below)
 
     def _each(self, subschemas: Iterable[tuple[str | int, Any]], path: _Path, depth: int) -> list[_Cost]:

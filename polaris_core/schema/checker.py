@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from functools import cached_property, lru_cache
 from importlib import import_module
-from typing import Any
+from typing import Any, Literal
 
 import orjson
 
@@ -93,6 +93,18 @@ class Checker:
                     path=(end,),
                     expected=allowed,
                 )
+
+    def check_type(self, name: str, type: str, end: Literal["source", "target"]) -> None:
+        """Return when a node that is an end of such an edge may be of a type; raises `EdgeEndsError` where it may not."""
+        allowed = self.schema.sources if end == "source" else self.schema.targets
+        if allowed is not None and type not in allowed:
+            raise EdgeEndsError(
+                f"the node {name!r} cannot be of type {type!r}: it is the {end} of an edge {self.schema.type!r}, whose schema "
+                f"allows {' or '.join(map(repr, allowed))}",
+                key=name,
+                path=("type",),
+                expected=allowed,
+            )
 
     def _is_quickly_fine(self, value: Any) -> bool:
         if not self._plain:

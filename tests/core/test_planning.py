@@ -217,6 +217,15 @@ class Model:
         if not fits(value):
             raise Refused(SchemaViolationError, key=key)
 
+    def hold_joined(self, node: dict[str, Any], type: str) -> None:
+        triples = [edge["triple"] for edge in self.edges.values()]
+        joined = {(triple[1], place) for triple in triples for place in (0, 2) if triple[place] == node["id"]}
+        for edge_type, place in sorted(joined):
+            schema = self.meta.get(f"schema/edge/{edge_type}", {"value": {"sources": None, "targets": None}})["value"]
+            allowed = schema["targets" if place else "sources"]
+            if allowed is not None and type not in allowed:
+                raise Refused(EdgeEndsError, key=node["name"], path=("type",), expected=tuple(allowed))
+
     def set_schema(self, mutation: SetSchema) -> Any:
         kept = {
             "schema": mutation.schema, "sources": mutation.sources and sorted(set(mutation.sources)),
@@ -240,6 +249,8 @@ class Model:
         told = {**(node or {}), **fields}
         if node is None or any(exactly(told[name]) != exactly(node[name]) for name in ("type", "attributes")):
             self.hold("node", told["type"], told["attributes"], told["name"])
+        if node is not None and told["type"] != node["type"]:
+            self.hold_joined(node, told["type"])
         self.write()
         if len(fields.get("observations", ())) > self.limits.observations or (
             node and "observations" not in fields and len(node["observations"]) > self.limits.observations
@@ -466,9 +477,10 @@ patches = st.builds(
 )  # fmt: skip
 triples = (names, types, names)
 shapes = st.sampled_from([shape for shape, _ in SHAPES])
-ends = st.none() | st.lists(types, min_size=1, max_size=2)
+ends = st.none() | st.lists(types | st.just("node"), min_size=1, max_size=2)
 schemas = st.one_of(
-    st.builds(SetSchema, st.sampled_from(["node", "event"]), types, shapes),
+    st.builds(SetSchema, st.just("node"), types | st.just("node"), shapes),
+    st.builds(SetSchema, st.just("event"), types, shapes),
     st.builds(SetSchema, st.just("edge"), types, shapes, ends, ends),
     st.builds(DeleteSchema, st.sampled_from(["node", "edge", "event"]), types),
     st.builds(SetMeta, st.sampled_from(["schema/node/t", "schema/edge/u"]), st.builds(dict, schema=shapes) | numbers),
@@ -525,7 +537,10 @@ def histories(draw: Any) -> list[list[Batch]]:
     """Groups of batches; some batches come again, and most histories begin with a graph."""
     pool = draw(st.lists(batches, min_size=1, max_size=6))
     groups = draw(st.lists(st.lists(st.sampled_from(pool), min_size=1, max_size=5), min_size=1, max_size=3))
-    return [FULL, JOINED, *groups] if draw(st.integers(0, 4)) else groups
+    if not draw(st.integers(0, 4)):
+        return groups
+    kept = draw(st.lists(schemas, max_size=4))
+    return [FULL, JOINED, [Batch(schema) for schema in kept], *groups] if kept else [FULL, JOINED, *groups]
 
 
 # --- driving ----------------------------------------------------------------------------------------------------------

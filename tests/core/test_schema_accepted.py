@@ -125,6 +125,7 @@ def test_a_schema_that_explodes_is_refused_before_it_does() -> None:
         ({"allOf": [{"properties": {"a": True}}] * 3}, 4),
         ({"if": True, "then": True, "else": True}, 4),
         ({"$ref": "#/$defs/a", "$defs": {"a": {"anyOf": [True] * 5}}}, 7),
+        ({"uniqueItems": True, "items": {"uniqueItems": True, "items": {"uniqueItems": False}}}, 3),
         ({"enum": list(range(31))}, 2),
         ({"const": [[0] * 15]}, 2),
     ],

@@ -15,6 +15,8 @@ from polaris_core import (
     ConflictError,
     CreateEdge,
     CreateNode,
+    DeleteEdge,
+    DeleteNode,
     DeleteSchema,
     EdgeEndsError,
     EdgeKey,
@@ -24,6 +26,7 @@ from polaris_core import (
     InvalidValueError,
     LimitExceededError,
     Limits,
+    Node,
     Patch,
     PatchNode,
     PutNode,
@@ -233,6 +236,44 @@ def test_an_edge_joins_what_its_type_may_join(on_graph: Callable[..., Any]) -> N
             with pytest.raises(EdgeEndsError, match=r"its target 'Engine' is of type 'machine', .* allows 'text'"):
                 await write("Ada", "wrote", "Engine")
         await graph.create_edge("Engine", "printed", "Ada")
+
+    on_graph(scenario)
+
+
+def test_a_node_with_edges_keeps_to_a_type_that_they_may_join(on_graph: Callable[..., Any]) -> None:
+    async def scenario(graph: Graph) -> None:
+        await graph.set_schema("edge", "wrote", sources=["person", "group"], targets=["text"])
+        await graph.commit([CreateNode("Ada", "person"), CreateNode("Note G", "text"), CreateNode("alone", "person")])
+        await graph.create_edge("Ada", "wrote", "Note G")
+        for name, expected in (("Ada", ("group", "person")), ("Note G", ("text",))):
+            for write in (
+                PatchNode(name, Patch(type="machine")),
+                PutNode(name, "machine"),
+                UpsertNode(name, "machine"),
+            ):
+                with pytest.raises(EdgeEndsError, match="cannot be of type 'machine'") as caught:
+                    await graph.commit(write)
+                assert (caught.value.key, caught.value.path, caught.value.expected) == (name, ("type",), expected)
+            with pytest.raises(EdgeEndsError):
+                await graph.load([Node(name, "machine")], on_existing="replace")
+        await graph.patch_node("Ada", type="group")
+        await graph.patch_node("alone", type="machine")
+        await graph.commit([DeleteEdge("Ada", "wrote", "Note G"), PatchNode("Ada", Patch(type="machine"))])
+
+    on_graph(scenario)
+
+
+def test_a_type_is_held_against_more_edges_than_are_deleted_before_it(on_graph: Callable[..., Any]) -> None:
+    async def scenario(graph: Graph) -> None:
+        await graph.set_schema("edge", "wrote", sources=["person"])
+        await graph.commit([CreateNode("Ada", "person"), *map(CreateNode, "abc")])
+        await graph.commit([CreateEdge("Ada", "wrote", name) for name in "abc"])
+        gone: list[Any] = [DeleteEdge("Ada", "wrote", "a"), DeleteNode("b", detach=True)]
+        with pytest.raises(EdgeEndsError):
+            await graph.commit([*gone, PatchNode("Ada", Patch(type="t"))])
+        with pytest.raises(EdgeEndsError):
+            await graph.commit([SetSchema("edge", "x", targets=["u"]), CreateEdge("a", "x", "b"), UpsertNode("b", "t")])
+        await graph.commit([*gone, DeleteEdge("Ada", "wrote", "c"), PatchNode("Ada", Patch(type="t"))])
 
     on_graph(scenario)
 

@@ -221,6 +221,19 @@ async def held(graph: Graph) -> dict[Any, str]:
     return nodes | {edge.key: dumps(edge.attributes) async for edge in graph.all_edges()}
 
 
+async def misplaced(graph: Graph, before: dict[str, str], old: set[EdgeKey]) -> set[str]:
+    """The nodes with another type than before that edges of before may not join."""
+    ends = {schema.type: (schema.sources, schema.targets) for schema in await graph.schemas() if schema.kind == "edge"}
+    found = set()
+    async for edge in graph.all_edges():
+        sides = zip((edge.source, edge.target), ends.get(edge.type, (None, None)), strict=True)
+        for name, allowed in sides if edge.key in old else ():
+            type_ = (await graph.get_node(name)).type
+            if allowed is not None and type_ not in allowed and before.get(name) != type_:
+                found.add(name)
+    return found
+
+
 async def loaded(graph: Graph, given_records: Any, policy: Any, dangling: Any) -> PolarisError | None:
     try:
         await graph.load(given_records, on_existing=policy, on_dangling=dangling)
@@ -246,6 +259,8 @@ def test_a_load_is_refused_where_it_would_write_what_does_not_fit_and_nowhere_el
             for graph in (free, bound):
                 await graph.commit(there)
             before = await held(free)
+            types_before = {node.name: node.type async for node in free.all_nodes()}
+            edges_before = {edge.key async for edge in free.all_edges()}
             await bound.commit(kept)
             outcomes = [await loaded(graph, given_records, policy, dangling) for graph in (free, bound)]
             written = {key for key, text in (await held(free)).items() if before.get(key) != text}
@@ -255,10 +270,11 @@ def test_a_load_is_refused_where_it_would_write_what_does_not_fit_and_nowhere_el
                 for schema in await free.schemas()
                 async for violation in free.violations(schema.kind, schema.type)  # type: ignore[arg-type]
             }
-            event("other refusal" if outcomes[0] else "does not fit" if written & wrong else "fits")
+            wrong = (wrong & written) | await misplaced(free, types_before, edges_before)
+            event("other refusal" if outcomes[0] else "does not fit" if wrong else "fits")
             if outcomes[0] is not None:
                 assert isinstance(outcomes[1], (type(outcomes[0]), SchemaViolationError))
-            elif written & wrong:
+            elif wrong:
                 assert isinstance(outcomes[1], SchemaViolationError)
                 assert await held(bound) == before
             else:
