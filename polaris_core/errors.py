@@ -6,7 +6,9 @@
     ├── ValidationError (ValueError)       what was asked is malformed; nothing was tried
     │   ├── InvalidNameError               .name
     │   ├── InvalidValueError              .path
-    │   ├── SchemaViolationError           .path  .expected
+    │   ├── InvalidSchemaError             .path
+    │   ├── SchemaViolationError           .key  .path  .expected
+    │   │   └── EdgeEndsError
     │   ├── InvalidCursorError             .cursor
     │   ├── InvalidLocationError           .location
     │   ├── LossError                      .key  .what
@@ -15,7 +17,8 @@
     │   ├── RefusedError                   the batch changed nothing; its neighbours were not hurt
     │   │   ├── NotFoundError (LookupError)    .key  .near
     │   │   │   ├── NodeNotFoundError
-    │   │   │   └── EdgeNotFoundError
+    │   │   │   ├── EdgeNotFoundError
+    │   │   │   └── SchemaNotFoundError
     │   │   ├── AlreadyExistsError         .key
     │   │   │   ├── NodeExistsError
     │   │   │   └── EdgeExistsError
@@ -65,6 +68,7 @@ __all__ = [
     "AlreadyExistsError",
     "ConfigError",
     "ConflictError",
+    "EdgeEndsError",
     "EdgeExistsError",
     "EdgeNotFoundError",
     "EditConflictError",
@@ -78,6 +82,7 @@ __all__ = [
     "InvalidCursorError",
     "InvalidLocationError",
     "InvalidNameError",
+    "InvalidSchemaError",
     "InvalidValueError",
     "LimitExceededError",
     "LossError",
@@ -97,6 +102,7 @@ __all__ = [
     "PolarisError",
     "ProgramError",
     "RefusedError",
+    "SchemaNotFoundError",
     "SchemaViolationError",
     "StorageError",
     "StoreBusyError",
@@ -188,11 +194,28 @@ class InvalidValueError(ValidationError):
 
 
 @_error
-class SchemaViolationError(ValidationError):
-    """A value does not satisfy the JSON Schema it has to."""
+class InvalidSchemaError(ValidationError):
+    """What was to be the schema of a type is no JSON Schema, or more than is accepted; `path` is where in it."""
 
     path: Path = ()
+
+    def __str__(self) -> str:
+        where = "".join(f"[{step!r}]" for step in self.path)
+        return f"{self.message} (at {where} of the schema)" if where else self.message
+
+
+@_error
+class SchemaViolationError(ValidationError):
+    """A value does not satisfy the JSON Schema it has to; `key` is that of the node or edge, or the type of the event."""
+
+    key: object = None
+    path: Path = ()
     expected: object = None
+
+
+@_error
+class EdgeEndsError(SchemaViolationError):
+    """An edge would join nodes that edges of its type may not join; `expected` holds the types of nodes that may stand there."""
 
 
 @_error
@@ -255,6 +278,11 @@ class NodeNotFoundError(NotFoundError):
 @_error
 class EdgeNotFoundError(NotFoundError):
     """No edge joins these two nodes with this type."""
+
+
+@_error
+class SchemaNotFoundError(NotFoundError):
+    """No schema is kept for this type."""
 
 
 @_error

@@ -19,7 +19,9 @@ class Limits:
     `subgraph`, `degrees` or `hubs`, looks at. `walk`: the most links, and the most nodes, one walk comes by.
     `past_changes`: the most changes that a view of the past takes back, and
     `past_bytes` how much of them it keeps in memory. `load_records`: nodes and edges of one bulk load. `queued`: calls that
-    may wait for the store at one time. `cache_bytes`: how much of the graph is remembered in memory.
+    may wait for the store at one time. `cache_bytes`: how much of the graph is remembered in memory. `schemas`:
+    schemas of types in one graph. `schema_work`: to hold one record against its schema, the values in it times the subschemas
+    that may look at one.
     """
 
     record_bytes: int = 1 << 20
@@ -38,3 +40,5 @@ class Limits:
     load_records: int = 10_000_000
     queued: int = 100_000
     cache_bytes: int = 64 << 20
+    schemas: int = 1_000
+    schema_work: int = 200_000

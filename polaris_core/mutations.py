@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from functools import cached_property
 from typing import Any, Literal, TypeAlias
 
 import attrs
 
 from polaris_core.errors import InvalidValueError, ValidationError
 from polaris_core.model import Cursor, Edge, EdgeKey, Key, Node, Observation, Patch, observations
+from polaris_core.schema import SchemaKind, TypeSchema, definition, schema_key, schema_kind
 from polaris_core.values import (
     EMPTY,
     MAX_NAME_BYTES,
@@ -32,6 +34,7 @@ __all__ = [
     "DeleteEdge",
     "DeleteMeta",
     "DeleteNode",
+    "DeleteSchema",
     "Emit",
     "Expect",
     "ExpectLinks",
@@ -46,6 +49,7 @@ __all__ = [
     "RenameNode",
     "Result",
     "SetMeta",
+    "SetSchema",
     "Status",
     "Tally",
     "UpsertEdge",
@@ -197,9 +201,51 @@ class DeleteMeta:
     key: str = attrs.field(converter=normalize_name)
 
 
+@attrs.frozen
+class _OfType:
+    kind: SchemaKind = attrs.field(converter=schema_kind)
+    type: str = attrs.field(converter=normalize_type)
+
+    @property
+    def key(self) -> str:
+        """The key of the record that holds the schema."""
+        return schema_key(self.kind, self.type)
+
+
+def _end_types(types: Iterable[str] | None) -> tuple[str, ...] | None:
+    return (types,) if isinstance(types, str) else None if types is None else tuple(each(types, "types of nodes"))
+
+
+@attrs.frozen
+class SetSchema(_OfType):
+    """Say what the attributes of nodes or edges of a type, or the data of events of one, have to be from now on.
+
+    Edges may also say the types of the nodes that they leave and enter. What is stored already stays as it is.
+    """
+
+    schema: Mapping[str, Any] = attrs.field(default=EMPTY, converter=freeze_object)
+    sources: tuple[str, ...] | None = attrs.field(default=None, converter=_end_types)
+    targets: tuple[str, ...] | None = attrs.field(default=None, converter=_end_types)
+
+    def __attrs_post_init__(self) -> None:
+        for end in ("sources", "targets"):  # as they are kept: each once, and in order
+            types = self.value[end]
+            object.__setattr__(self, end, None if types is None else tuple(types))
+
+    @cached_property
+    def value(self) -> Mapping[str, Any]:
+        """What is to be kept, but for the version."""
+        return definition(self.kind, self.schema, self.sources, self.targets)
+
+
+@attrs.frozen
+class DeleteSchema(_OfType):
+    """Delete the schema of a type; one that is absent is no error."""
+
+
 NodeMutation: TypeAlias = CreateNode | PutNode | UpsertNode | PatchNode | RenameNode | DeleteNode
 EdgeMutation: TypeAlias = CreateEdge | PutEdge | UpsertEdge | PatchEdge | DeleteEdge
-Mutation: TypeAlias = NodeMutation | EdgeMutation | Emit | SetMeta | DeleteMeta
+Mutation: TypeAlias = NodeMutation | EdgeMutation | Emit | SetMeta | DeleteMeta | SetSchema | DeleteSchema
 
 
 def _key(key: Key | tuple[str, str, str]) -> Key:
@@ -259,6 +305,7 @@ def _mutations(values: Iterable[Mutation] | Mutation) -> tuple[Mutation, ...]:
 MUTATIONS = (
     CreateNode, PutNode, UpsertNode, PatchNode, RenameNode, DeleteNode,
     CreateEdge, PutEdge, UpsertEdge, PatchEdge, DeleteEdge, Emit, SetMeta, DeleteMeta,
+    SetSchema, DeleteSchema,
 )  # fmt: skip
 
 
@@ -310,7 +357,7 @@ class Result:
     key: Key | None
     id: int
     revision: int
-    value: Node | Edge | None = attrs.field(default=None, eq=False)
+    value: Node | Edge | TypeSchema | None = attrs.field(default=None, eq=False)
 
 
 @attrs.frozen

@@ -12,6 +12,7 @@ from polaris_core.graph.migration import Migration, migrate
 from polaris_core.graph.opening import Opening, open_graph
 from polaris_core.graph.questions import Neighbor, Statistics
 from polaris_core.graph.routes import Route
+from polaris_core.graph.schemas import Violation
 from polaris_core.graph.searching import Hit, Hits
 from polaris_core.graph.subgraphs import Subgraph
 from polaris_core.graph.transaction import Transaction
@@ -43,6 +44,7 @@ __all__ = [
     "Transaction",
     "Traversal",
     "View",
+    "Violation",
     "Walk",
     "migrate",
     "open_graph",

@@ -17,14 +17,16 @@ from polaris_core.graph.loop_thread import LoopThread
 from polaris_core.graph.questions import Neighbor, Statistics
 from polaris_core.graph.reading import Reading
 from polaris_core.graph.routes import Route
+from polaris_core.graph.schemas import Violation
 from polaris_core.graph.searching import Hits
 from polaris_core.graph.subgraphs import Subgraph
 from polaris_core.graph.traversal import Traversal
 from polaris_core.graph.walks import Depth
 from polaris_core.limits import Limits
 from polaris_core.model import Change, Cursor, Edge, EdgeKey, Node, Path
-from polaris_core.query import Page
+from polaris_core.query import Kind, Page
 from polaris_core.records import Direction
+from polaris_core.schema import SchemaKind, TypeSchema
 
 __all__ = ["BlockingCommitted", "BlockingReads"]
 
@@ -286,6 +288,18 @@ class BlockingReads(Generic[R]):
     def statistics(self) -> Statistics:
         """As `Graph.statistics`."""
         return self._call(self._state.statistics())
+
+    def schemas(self) -> tuple[TypeSchema, ...]:
+        """As `Graph.schemas`."""
+        return self._call(self._state.schemas())
+
+    def get_schema(self, kind: SchemaKind, type: str) -> TypeSchema:
+        """As `Graph.get_schema`."""
+        return self._call(self._state.get_schema(kind, type))
+
+    def violations(self, kind: Kind, type: str) -> Iterator[Violation]:
+        """As `Graph.violations`."""
+        return self._stream(self._state.violations(kind, type))
 
 
 class BlockingCommitted(BlockingReads[C]):

@@ -8,6 +8,7 @@ from typing import TypeVar
 from polaris_core.graph.blocking_reads import BlockingReads
 from polaris_core.graph.writing import Assigned, Attributes, Observations, Verbs
 from polaris_core.model import Edge, Node, Observation, Path
+from polaris_core.schema import SchemaKind, TypeSchema
 from polaris_core.values import EMPTY
 
 __all__ = ["BlockingVerbs"]
@@ -92,3 +93,19 @@ class BlockingVerbs(BlockingReads[V]):
     def delete_edge(self, source: str, type: str, target: str, *, missing_ok: bool = False) -> bool:
         """As `Graph.delete_edge`."""
         return self._call(self._state.delete_edge(source, type, target, missing_ok=missing_ok))
+
+    def set_schema(
+        self,
+        kind: SchemaKind,
+        type: str,
+        schema: Attributes = EMPTY,
+        *,
+        sources: Iterable[str] | None = None,
+        targets: Iterable[str] | None = None,
+    ) -> TypeSchema:
+        """As `Graph.set_schema`."""
+        return self._call(self._state.set_schema(kind, type, schema, sources=sources, targets=targets))
+
+    def delete_schema(self, kind: SchemaKind, type: str) -> bool:
+        """As `Graph.delete_schema`."""
+        return self._call(self._state.delete_schema(kind, type))

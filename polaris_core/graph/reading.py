@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable
-from typing import TypeVar, cast
+from typing import TypeVar, cast, get_args
 
 from polaris_core.errors import EdgeNotFoundError, InvalidValueError, NodeNotFoundError
 from polaris_core.graph.arguments import Paths, Where, all_of, fields_at, names_of
@@ -16,11 +16,11 @@ from polaris_core.graph.questions import (
     Statistics,
     Stats,
 )
+from polaris_core.graph.schemas import OneSchema, Schemas, Violation, Violations
 from polaris_core.graph.searching import Hits, SearchedAttributes, SearchNodes
 from polaris_core.model import Edge, EdgeKey, Node, Path, edge_key
-from polaris_core.query import (
-    Page,
-)
+from polaris_core.query import Equal, Kind, Page
+from polaris_core.schema import SchemaKind, TypeSchema, schema_kind
 from polaris_core.search import TextQuery, parse_text
 from polaris_core.storage.coherence import UNKNOWN
 from polaris_core.values import each, normalize_name, normalize_type
@@ -216,3 +216,31 @@ class Reading(Around):
     async def statistics(self) -> Statistics:
         """Return how many nodes and edges there are, of which types."""
         return await self._ask(Stats(self.limits.scan))
+
+    # --- schemas --------------------------------------------------------------------------------------------------
+
+    async def schemas(self) -> tuple[TypeSchema, ...]:
+        """Return the schemas of all types, ordered by kind and type."""
+        return await self._ask(Schemas())
+
+    async def get_schema(self, kind: SchemaKind, type: str) -> TypeSchema:
+        """Return the schema of a node, edge or event type; raises `SchemaNotFoundError`."""
+        return await self._ask(OneSchema(schema_kind(kind), normalize_type(type)))
+
+    async def violations(self, kind: Kind, type: str) -> AsyncIterator[Violation]:
+        """Yield the stored nodes or edges of a type that do not fit its schema, each with the fault that says most.
+
+        They are looked at page after page; each page, and the schema with it, is of one committed state. Raises
+        `SchemaNotFoundError`, and `InvalidValueError` for events, which are told once and not kept as records.
+        """
+        if kind not in get_args(Kind):
+            raise InvalidValueError("violations are of nodes or of edges")
+        type = normalize_type(type)
+        asked = self._query(kind, Equal("type", type), limit=self.limits.page)
+        cursor = None
+        while True:
+            page = await self._ask(Violations(type, asked.resumed(cursor), self.limits.schema_work))
+            for violation in page:
+                yield violation
+            if (cursor := page.next) is None:
+                return

@@ -16,6 +16,7 @@ from polaris_core.mutations import (
     DeleteEdge,
     DeleteMeta,
     DeleteNode,
+    DeleteSchema,
     Mutation,
     PatchEdge,
     PatchNode,
@@ -24,9 +25,11 @@ from polaris_core.mutations import (
     RenameNode,
     Result,
     SetMeta,
+    SetSchema,
     UpsertEdge,
     UpsertNode,
 )
+from polaris_core.schema import SchemaKind, TypeSchema
 from polaris_core.search import SEARCHED
 from polaris_core.values import EMPTY, normalize_name
 
@@ -155,6 +158,30 @@ class Verbs(Reading):
     async def delete_edge(self, source: str, type: str, target: str, *, missing_ok: bool = False) -> bool:
         """Delete an edge; return whether it existed. Raises `EdgeNotFoundError` unless `missing_ok`."""
         return (await self._write(DeleteEdge(source, type, target, missing_ok=missing_ok))).status == "deleted"
+
+    # --- schemas --------------------------------------------------------------------------------------------------
+
+    async def set_schema(
+        self,
+        kind: SchemaKind,
+        type: str,
+        schema: Attributes = EMPTY,
+        *,
+        sources: Iterable[str] | None = None,
+        targets: Iterable[str] | None = None,
+    ) -> TypeSchema:
+        """Hold what is written from now on of a `node`, `edge` or `event` type against a JSON Schema; return what is kept.
+
+        It is about the attributes of nodes and edges, and the data of events. `sources` and `targets` are the types of the nodes
+        that edges of the type may leave and enter, None for any. What is stored already stays as it is: `violations` finds what
+        does not fit. The same again changes nothing. Raises `InvalidSchemaError` for what is no schema or is not accepted, and
+        `LimitExceededError` beyond `Limits.schemas`.
+        """
+        return cast("TypeSchema", (await self._write(SetSchema(kind, type, schema, sources, targets))).value)
+
+    async def delete_schema(self, kind: SchemaKind, type: str) -> bool:
+        """Hold a type against its schema no longer; return whether there was one."""
+        return (await self._write(DeleteSchema(kind, type))).status == "deleted"
 
 
 def _node(result: Result) -> Node:

@@ -8,6 +8,7 @@ from polaris_core.planning.footprint import Footprint, footprint
 from polaris_core.planning.intake import Intake, Loadable, OnDangling, OnExisting
 from polaris_core.planning.load import Current, load
 from polaris_core.planning.plan import plan
+from polaris_core.planning.schemas import stored_schemas
 
 __all__ = [
     "Current",
@@ -20,4 +21,5 @@ __all__ = [
     "load",
     "plan",
     "settle",
+    "stored_schemas",
 ]

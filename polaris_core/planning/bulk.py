@@ -15,8 +15,8 @@ from typing import Any, Protocol, TypeVar, cast
 import attrs
 
 from polaris_core.codec import change_body, decode_node, loads, seal
-from polaris_core.errors import NodeExistsError, NodeNotFoundError, PolarisError
-from polaris_core.model import Cursor, Node, Observation, Patch
+from polaris_core.errors import ConflictError, NodeExistsError, NodeNotFoundError, PolarisError
+from polaris_core.model import Cursor, EdgeKey, Node, Observation, Patch
 from polaris_core.model import Edge as EdgeModel
 from polaris_core.mutations import (
     Batch,
@@ -65,7 +65,9 @@ async def settle(session: Session, staged: _Staged, intake: Intake, now: int) ->
     """Decide, on one committed state, on everything that was staged.
 
     `now` is in microseconds since 1970 UTC. Raises `NodeExistsError`, `EdgeExistsError` or `NodeNotFoundError` where the load
-    was told to refuse what exists or what is missing, and `LimitExceededError` for a record that grew too large.
+    was told to refuse what exists or what is missing, `LimitExceededError` for a record that grew too large,
+    `SchemaViolationError` for one that does not fit the schema of its type, and `ConflictError` where such a schema was
+    changed since the records were taken in.
     """
     return await _Settlement(session, staged, intake, now, await session.head()).plan()
 
@@ -103,6 +105,8 @@ class _Settlement:
             )
         makes = intake.on_dangling == "create"
         meeting = self._edges_that_meet(known, () if makes else set(missing.values()))
+
+        await self._hold(missing if makes else ())
 
         nodes = len(intake.nodes) - len(existing)
         edges = sum(map(len, intake.edges.values())) - (len(self.left_out) - len(existing))
@@ -161,6 +165,49 @@ class _Settlement:
                     self.left_out.add(number)
                     meeting.append(number)
         return sorted(meeting)
+
+    async def _hold(self, made: Collection[str]) -> None:
+        """Refuse where something new, be it one of the bare nodes that are made, does not fit the schema of its type."""
+        intake, work = self.intake, self.intake.limits.schema_work
+        of_bare = intake.of_node("node") if made else None
+        for keys in _chunks(intake.relied):
+            for key, record in zip(keys, await self.session.meta(keys), strict=True):
+                revision = record.revision if record else 0
+                if revision != intake.relied[key]:
+                    raise ConflictError(
+                        f"{key!r} was changed while records were taken in that it is about; load them again",
+                        key=key,
+                        expected=intake.relied[key],
+                        actual=revision,
+                    )
+        if of_bare is not None:
+            of_bare.check({}, next(iter(made)), work)
+        for number in sorted(intake.unfit - self.left_out)[:1]:
+            await self._refuse_unfit(number, work)
+        self._hold_ends()
+
+    async def _refuse_unfit(self, number: int, work: int) -> None:
+        (node,), (edge,) = await self.staged.nodes((number,)), await self.staged.edges((number,))
+        if node is not None and (checker := self.intake.of_nodes[node.type]):
+            checker.check(loads(node.body)["attributes"], node.name, work)
+        elif edge is not None and (checker := self.intake.of_edges[edge.type]):
+            checker.check(loads(edge.body)["attributes"], self._key(edge.source, edge.type, edge.target), work)
+
+    def _hold_ends(self) -> None:
+        """Refuse where a new edge between new nodes joins what edges of its type may not join."""
+        types = self.intake.types or {}
+        for type_, checker in self.intake.of_edges.items():
+            if checker is None or not checker.joins:
+                continue
+            for pair, number in self.intake.edges[type_].items():
+                source, target = ends_of(pair)
+                ends = types.get(source, "node"), types.get(target, "node")  # as is what was made for an edge's end
+                if number not in self.left_out and not checker.allows(*ends):
+                    checker.check_ends(self._key(source, type_, target), *ends)
+
+    def _key(self, source: int, type: str, target: int) -> EdgeKey:
+        names = {number: name for name, number in self.intake.numbers.items()}
+        return EdgeKey(names[source], type, names[target])
 
     def _imported(self, nodes: int, edges: int) -> Head:
         """Append the change that tells of all that is new; return the head after it."""
@@ -238,6 +285,7 @@ class _Settlement:
         self.put_edges += part.put_edges
         self.changes += [change._replace(commit=self.head.seq + 1) for change in part.changes]
         imported.at = part.head
+        imported.written.update((record.id, record) for record in part.put_nodes)
 
 
 _Kind = type[Node] | type[EdgeModel]
@@ -256,6 +304,9 @@ class _Imported:
         self._known = known
         self._intake = intake
         self._names: dict[int, str] = {}
+        self.written: dict[
+            int, NodeRecord
+        ] = {}  # nodes that were there, as this load leaves them: edges ask for their types
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._session, name)
@@ -281,13 +332,17 @@ class _Imported:
 
     async def nodes(self, refs: Sequence[NodeRef]) -> list[NodeRecord | None]:
         found = await self._session.nodes(refs)
-        return [record or self._new(ref) for ref, record in zip(refs, found, strict=True)]
+        return [
+            self.written.get(record.id, record) if record else self._new(ref)
+            for ref, record in zip(refs, found, strict=True)
+        ]
 
     def _new(self, ref: NodeRef) -> NodeRecord | None:
         number = self._intake.numbers.get(ref) if isinstance(ref, str) else None
         if number is None:
             return None
-        return NodeRecord(self._base + number, cast("str", ref), "node", self.at.seq, self._intake.bodies.bare_node)
+        type_ = (self._intake.types or {}).get(number, "node")  # which counts only where edges may not join all
+        return NodeRecord(self._base + number, cast("str", ref), type_, self.at.seq, self._intake.bodies.bare_node)
 
 
 def _says_nothing_new(before: dict[str, Any], body: dict[str, Any], policy: OnExisting) -> bool:

@@ -25,9 +25,11 @@ class EdgeDecision(Decision):
         target = self.working.node(key.target) or node_not_found(key.target)
         triple = (source.record.id, key.type, target.record.id)
         state = self.working.edge(triple)
+        types = source.record.type, target.record.type
         if state is None:
             if isinstance(mutation, PatchEdge):
                 _edge_not_found(key)
+            self._hold_edge(key, mutation.attributes, types)
             id, revision = self.working.new_id(), self.working.seq + 1
             provenance = trusted_provenance(1, revision, self.time, self.time, self.author)
             edge = trusted_edge(key, mutation.attributes, provenance)
@@ -48,6 +50,7 @@ class EdgeDecision(Decision):
         if same(before, after):
             edge = trusted_edge(key, before, state.edge.provenance)  # type: ignore[arg-type]
             return Result("unchanged", key, id, state.record.revision, edge)
+        self._hold_edge(key, after, types)
         provenance = self._next(state.edge.provenance)
         edge = trusted_edge(key, after, provenance)
         self._store_edge(id, triple, edge, provenance.revision, body_of_edge(edge))
@@ -55,6 +58,13 @@ class EdgeDecision(Decision):
         delta = delta_body(forward, backward, state.edge.provenance)
         self._change("edge.updated", id, key, delta, triple[0], triple[2])
         return Result("updated", key, id, provenance.revision, edge)
+
+    def _hold_edge(self, key: EdgeKey, attributes: Any, types: tuple[str, str]) -> None:
+        """Hold an edge that is written, between nodes of two types, against the schema of its type."""
+        checker = self.working.checker("edge", key.type)
+        if checker is not None:
+            checker.check_ends(key, *types)
+            checker.check(attributes, key, self.limits.schema_work)
 
     def _store_edge(self, id: int, triple: tuple[int, str, int], edge: Edge, revision: int, body: str) -> None:
         self._count()

@@ -15,20 +15,25 @@ from polaris_core.model import EdgeKey
 from polaris_core.mutations import (
     Batch,
     CreateEdge,
+    CreateNode,
     DeleteEdge,
     DeleteMeta,
     DeleteNode,
+    DeleteSchema,
     Emit,
     Expect,
     ExpectLinks,
     ExpectRevision,
     Mutation,
     PatchEdge,
+    PatchNode,
     PutEdge,
     RenameNode,
     SetMeta,
+    SetSchema,
     UpsertEdge,
 )
+from polaris_core.schema import SCHEMAS, schema_key
 
 __all__ = ["Footprint", "footprint"]
 
@@ -41,6 +46,9 @@ class Footprint:
 
     `deleted` maps the names of nodes that could be deleted to how many edges decide what becomes of that, not counting those
     to other nodes of `detached`, which the group could take away first. `most` bounds how many it could take away that way.
+    `schemas` holds the keys of the schemas that the mutations name themselves; with `rewrites` those of the stored types of
+    `names` count too, and with `defines` how many schemas there are. `retyped` maps the names of stored nodes to the types that
+    mutations give them, `edge_deletes` is how many edges the group could delete one by one.
     """
 
     names: tuple[str, ...]
@@ -51,6 +59,11 @@ class Footprint:
     meta: tuple[str, ...]
     receipts: tuple[str, ...]
     links: tuple[tuple[str, ExpectLinks], ...]
+    schemas: tuple[str, ...]
+    rewrites: bool
+    defines: bool
+    retyped: dict[str, set[str]]
+    edge_deletes: int
 
 
 class _Tracer:
@@ -63,6 +76,10 @@ class _Tracer:
         self.deleted: dict[str, None] = {}
         self.detached: dict[str, None] = {}
         self.links: dict[tuple[str, ExpectLinks], None] = {}
+        self.schemas: dict[str, None] = {}
+        self.rewrites = False
+        self.defines = False
+        self.retyped: dict[str, set[str]] = {}
         self.edge_deletes = 0
         self.detaches = 0
         self._meanings: dict[str, frozenset[str]] = {}
@@ -102,10 +119,16 @@ class _Tracer:
     def _mutation(self, mutation: Mutation, moved: dict[str, frozenset[str]]) -> None:
         if isinstance(mutation, _EDGE_MUTATIONS):
             self._edge(mutation.key, moved)
-            self.edge_deletes += isinstance(mutation, DeleteEdge)
-        elif isinstance(mutation, (SetMeta, DeleteMeta)):
+            if isinstance(mutation, DeleteEdge):
+                self.edge_deletes += 1
+            else:
+                self.schemas[schema_key("edge", mutation.type)] = None
+        elif isinstance(mutation, (SetMeta, DeleteMeta, SetSchema, DeleteSchema)):
             self.meta[mutation.key] = None
-        elif not isinstance(mutation, Emit):
+            self.defines = self.defines or mutation.key.startswith(SCHEMAS)
+        elif isinstance(mutation, Emit):
+            self.schemas[schema_key("event", mutation.type)] = None
+        else:
             self.names[mutation.name] = None
             if isinstance(mutation, RenameNode):
                 self._rename(mutation, moved)
@@ -115,6 +138,20 @@ class _Tracer:
                 if mutation.detach:
                     self.detached.update(stored)
                     self.detaches += 1
+            elif isinstance(mutation, CreateNode):
+                self.schemas[schema_key("node", mutation.type)] = None
+            elif isinstance(mutation, PatchNode):
+                self._rewrite(mutation.name, mutation.patch.type, moved)
+            else:
+                self.schemas[schema_key("node", mutation.type or "node")] = None
+                self._rewrite(mutation.name, mutation.type, moved)
+
+    def _rewrite(self, name: str, type: str | None, moved: dict[str, frozenset[str]]) -> None:
+        self.rewrites = True
+        if type is not None:
+            self.schemas[schema_key("node", type)] = None
+            for stored in self._stored(name, moved):
+                self.retyped.setdefault(stored, set()).add(type)
 
     def _rename(self, mutation: RenameNode, moved: dict[str, frozenset[str]]) -> None:
         self.names[mutation.to] = None
@@ -143,6 +180,11 @@ def footprint(batches: Iterable[Batch], limits: Limits) -> Footprint:
         meta=tuple(traced.meta),
         receipts=_receipts(batches),
         links=tuple(traced.links),
+        schemas=tuple(traced.schemas),
+        rewrites=traced.rewrites,
+        defines=traced.defines,
+        retyped=traced.retyped,
+        edge_deletes=traced.edge_deletes,
     )
 
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from typing import Literal, NamedTuple, TypeAlias, cast
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, NamedTuple, TypeAlias, cast
 
 from polaris_core.codec import FreshBodies, decode_edge, decode_node
 from polaris_core.errors import EdgeExistsError, InvalidValueError, LimitExceededError, NodeExistsError
 from polaris_core.limits import Limits
 from polaris_core.model import Edge, EdgeKey, Node
 from polaris_core.mutations import UpsertEdge, UpsertNode
-from polaris_core.records import EdgeRecord, NodeRecord, StagedEdge, StagedNode
+from polaris_core.records import EdgeRecord, MetaRecord, NodeRecord, StagedEdge, StagedNode
+from polaris_core.schema import Checker, SchemaKind, checker_of, schema_key
 from polaris_core.values import FrozenDict, from_micros
 
 __all__ = ["Intake", "Loadable", "OnDangling", "OnExisting", "Taken", "ends_of"]
@@ -45,10 +46,21 @@ class Intake:
     `numbers` holds that of every name, be it a node's or an edge's end; `nodes` those whose record came; `edges`, by type,
     those of edges under their ends. `count` is the next number. Nodes and edges share one sequence, in the order in which
     they are first met.
+
+    `schemas` are those of the graph, by key, when the load began: what is taken in is held against them, and `unfit` has the
+    numbers of what does not fit as it stands. Only what turns out to be new is refused for it. `relied` has the revisions of
+    all schemas that were looked for, 0 where there was none; `types` the types of nodes, where a schema says what edges join.
     """
 
     def __init__(
-        self, *, on_existing: OnExisting, on_dangling: OnDangling, author: str | None, micros: int, limits: Limits
+        self,
+        *,
+        on_existing: OnExisting,
+        on_dangling: OnDangling,
+        author: str | None,
+        micros: int,
+        limits: Limits,
+        schemas: Mapping[str, MetaRecord] | None = None,
     ) -> None:
         self.on_existing: OnExisting = on_existing
         self.on_dangling: OnDangling = on_dangling
@@ -63,6 +75,14 @@ class Intake:
         self.untyped: set[int] = set()
         self.edges: dict[str, dict[int, int]] = {}
         self.repeated: Counter[tuple[type[Node | Edge], str]] = Counter()
+        self._schemas = schemas or {}
+        self.relied: dict[str, int] = {}
+        self.unfit: set[int] = set()
+        self.of_nodes: dict[str, Checker | None] = {}
+        self.of_edges: dict[str, Checker | None] = {}
+        self.types: dict[int, str] | None = (
+            {} if any(checker_of(record.key, record.body).joins for record in self._schemas.values()) else None
+        )
 
     def take(self, records: Sequence[Loadable]) -> Taken:
         """Return some more records as they are staged.
@@ -103,7 +123,9 @@ class Intake:
             body = self.bodies.node(record.attributes, observed)
             if len(body) > self._ample:
                 self._limit("record_bytes", len(body.encode()), self.limits.record_bytes)
-        taken.nodes.append(_new(StagedNode, (number, name, record.type or "node", body)))
+        type_ = record.type or "node"
+        self._hold_node(number, type_, record.attributes)
+        taken.nodes.append(_new(StagedNode, (number, name, type_, body)))
 
     def _take_edge(self, record: Edge | UpsertEdge, taken: Taken) -> None:
         numbers, name, type_, attributes = self.numbers, record.source, record.type, record.attributes
@@ -119,6 +141,7 @@ class Intake:
         table = self.edges.get(type_)
         if table is None:
             table = self.edges[type_] = {}
+            self.of_edges[type_] = self._checker("edge", type_)
         pair = source << _SHIFT | target
         number = table.setdefault(pair, self.count)
         if number == self.count:
@@ -133,6 +156,7 @@ class Intake:
             body = self.bodies.edge(attributes)
             if len(body) > self._ample:
                 self._limit("record_bytes", len(body.encode()), self.limits.record_bytes)
+        self._hold(self.of_edges[type_], number, attributes)
         taken.edges.append(_new(StagedEdge, (number, source, type_, target, body)))
 
     def _is_settled(self, kind: type[Node | Edge], number: int, record: Loadable, taken: Taken) -> bool:
@@ -148,16 +172,45 @@ class Intake:
         known = {observation.text for observation in before.observations}
         observed = (*before.observations, *(item for item in record.observations if item.text not in known))
         self._limit("observations", len(observed), self.limits.observations)
-        body = self.bodies.node(FrozenDict({**before.attributes, **record.attributes}), observed)
+        attributes = FrozenDict({**before.attributes, **record.attributes})
+        body = self.bodies.node(attributes, observed)
         if record.type is not None:
             self.untyped.discard(staged.number)
-        return staged._replace(type=record.type or staged.type, body=self._bounded(body))
+        type_ = record.type or staged.type
+        self._hold_node(staged.number, type_, attributes)
+        return staged._replace(type=type_, body=self._bounded(body))
 
     def merged_edge(self, staged: StagedEdge, record: Edge | UpsertEdge) -> StagedEdge:
         """Return a staged edge with another record of its key merged into it, as `UpsertEdge` does."""
         before = decode_edge(EdgeRecord(0, 0, staged.type, 0, 0, staged.body), record.source, record.target)
-        body = self.bodies.edge(FrozenDict({**before.attributes, **record.attributes}))
-        return staged._replace(body=self._bounded(body))
+        attributes = FrozenDict({**before.attributes, **record.attributes})
+        self._hold(self.of_edges[staged.type], staged.number, attributes)
+        return staged._replace(body=self._bounded(self.bodies.edge(attributes)))
+
+    # --- schemas --------------------------------------------------------------------------------------------------
+
+    def of_node(self, type: str) -> Checker | None:
+        """Return what checks nodes of a type, and rely on it."""
+        if type not in self.of_nodes:
+            self.of_nodes[type] = self._checker("node", type)
+        return self.of_nodes[type]
+
+    def _checker(self, kind: SchemaKind, type: str) -> Checker | None:
+        key = schema_key(kind, type)
+        record = self._schemas.get(key)
+        self.relied[key] = 0 if record is None else record.revision
+        return None if record is None else checker_of(record.key, record.body)
+
+    def _hold_node(self, number: int, type: str, attributes: Any) -> None:
+        if self.types is not None:
+            self.types[number] = type
+        self._hold(self.of_node(type), number, attributes)
+
+    def _hold(self, checker: Checker | None, number: int, attributes: Any) -> None:
+        if checker is not None and not checker.fits(attributes, self.limits.schema_work):
+            self.unfit.add(number)
+        elif self.unfit:
+            self.unfit.discard(number)
 
     def _bounded(self, body: str) -> str:
         if len(body) > self._ample:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import attrs
 
@@ -10,11 +10,14 @@ from polaris_core.codec import loads
 from polaris_core.limits import Limits
 from polaris_core.mutations import Batch
 from polaris_core.planning.footprint import Footprint, footprint
-from polaris_core.records import EdgeRecord, Head, Link, MetaRecord, NodeRecord, Receipt, Session
+from polaris_core.planning.schemas import count_schemas, stored_schemas
+from polaris_core.records import Direction, EdgeRecord, Head, Link, MetaRecord, NodeRecord, Receipt, Session
+from polaris_core.schema import checker_of, schema_key
 
 __all__ = ["Current", "load"]
 
 _PAGE = 1_000
+_OF_EDGES = schema_key("edge", "")
 _TAKES_NAME = ("node.created", "node.renamed")
 
 
@@ -24,6 +27,8 @@ class Current:
 
     `edges` holds every stored edge the group could touch, `names` the names of all their ends. `cut` lists nodes with more
     edges than were loaded. `touched` maps (node id, change number) to whether an edge of the node changed after that number.
+    `meta` holds the schemas of all types that could be written, too; `schemas` is how many there are in the graph, looked at
+    only where one could be set, and not beyond the limit.
     """
 
     head: Head
@@ -34,6 +39,7 @@ class Current:
     meta: dict[str, MetaRecord] = attrs.Factory(dict)
     receipts: dict[str, Receipt] = attrs.Factory(dict)
     touched: dict[tuple[int, int], bool] = attrs.Factory(dict)
+    schemas: int = 0
 
 
 async def load(session: Session, batches: Sequence[Batch], limits: Limits) -> Current:
@@ -41,25 +47,56 @@ async def load(session: Session, batches: Sequence[Batch], limits: Limits) -> Cu
     wanted = footprint(batches, limits)
     head = await session.head()
     nodes = {record.name: record for record in await session.nodes(wanted.names) if record} if wanted.names else {}
-    edges, names, cut = await _edges(session, wanted, nodes)
+    joining = await _joining(session, wanted, nodes)
+    edges, names, cut = await _edges(session, wanted, nodes, joining)
+    meta = _meta_keys(wanted, nodes)
     return Current(
         head=head,
         nodes=nodes,
         edges=edges,
         names=names,
         cut=cut,
-        meta={record.key: record for record in await session.meta(wanted.meta) if record} if wanted.meta else {},
+        meta={
+            **{record.key: record for record in joining.values() if record},
+            **({record.key: record for record in await session.meta(meta) if record} if meta else {}),
+        },
         receipts=(
             {receipt.key: receipt for receipt in await session.receipts(wanted.receipts) if receipt}
             if wanted.receipts
             else {}
         ),
         touched=await _touched(session, wanted, nodes, head),
+        schemas=await count_schemas(session, limits.schemas) if wanted.defines else 0,
     )
 
 
+def _meta_keys(wanted: Footprint, nodes: dict[str, NodeRecord]) -> Sequence[str]:
+    keys = dict.fromkeys((*wanted.meta, *wanted.schemas))
+    if wanted.rewrites:
+        keys.update(dict.fromkeys(schema_key("node", type_) for type_ in {record.type for record in nodes.values()}))
+    return tuple(keys)
+
+
+def _retyped(wanted: Footprint, nodes: dict[str, NodeRecord]) -> list[int]:
+    return [nodes[name].id for name, types in wanted.retyped.items() if name in nodes and types != {nodes[name].type}]
+
+
+async def _joining(session: Session, wanted: Footprint, nodes: dict[str, NodeRecord]) -> dict[str, MetaRecord | None]:
+    """Return by type the schemas that could say what edges join, where a node that is stored could change its type."""
+    if not wanted.retyped or not _retyped(wanted, nodes):
+        return {}
+    found: dict[str, MetaRecord | None] = {
+        key.removeprefix(_OF_EDGES): None for key in wanted.meta if key.startswith(_OF_EDGES)
+    }
+    for key, record in (await stored_schemas(session)).items():
+        type_ = key.removeprefix(_OF_EDGES)
+        if key.startswith(_OF_EDGES) and (type_ in found or checker_of(key, record.body).joins):
+            found[type_] = record
+    return found
+
+
 async def _edges(
-    session: Session, wanted: Footprint, nodes: dict[str, NodeRecord]
+    session: Session, wanted: Footprint, nodes: dict[str, NodeRecord], joining: Collection[str]
 ) -> tuple[dict[tuple[int, str, int], EdgeRecord], dict[int, str], frozenset[int]]:
     refs: dict[int | tuple[int, str, int], None] = {
         (nodes[key.source].id, key.type, nodes[key.target].id): None
@@ -74,6 +111,8 @@ async def _edges(
             refs.update((link.id, None) for link in links)
             if more:
                 cut.add(nodes[name].id)
+    for id in _retyped(wanted, nodes) if joining else ():
+        refs.update((link.id, None) for link in await _joined(session, id, wanted, detached, joining))
     records = await session.edges(tuple(refs)) if refs else ()
     edges = {(record.source, record.type, record.target): record for record in records if record}
     names = {record.id: record.name for record in nodes.values()}
@@ -83,19 +122,34 @@ async def _edges(
     return edges, names, frozenset(cut)
 
 
+async def _joined(
+    session: Session, id: int, wanted: Footprint, detached: set[int], types: Collection[str]
+) -> list[Link]:
+    """Load links that decide whether a node may change its type: of each type and direction one that will stay."""
+    links: list[Link] = []
+    ways: tuple[Direction, ...] = ("out", "in")
+    for way in ways:
+        if await session.links((id,), way, tuple(types), 1, 0):
+            for type_ in types:
+                links += (await _links(session, id, wanted.edge_deletes + 1, wanted.most, detached, way, (type_,)))[0]
+    return links
+
+
 async def _links(
     session: Session,
     id: int,
     decisive: int,
     most: int,
     detached: set[int],
+    direction: Direction = "both",
+    types: Sequence[str] | None = None,
 ) -> tuple[list[Link], bool]:
     """Load a node's links until so many are there that the group cannot delete them all, or there are no more."""
     links: list[Link] = []
     lasting = 0
     while lasting < decisive and len(links) < decisive + most:
         limit = max(decisive - lasting, _PAGE if links else 1)
-        page = await session.links((id,), "both", None, limit, links[-1].id if links else 0)
+        page = await session.links((id,), direction, types, limit, links[-1].id if links else 0)
         links += page
         lasting += sum(not detached & {link.source, link.target} - {id} for link in page)
         if len(page) < limit:

@@ -17,6 +17,9 @@ from polaris_core.values import FrozenDict
 
 __all__ = ["NodeDecision"]
 
+_HELD = frozenset(("set", "unset", "type"))
+"""What a change to a node has to touch for its attributes to be held against a schema; observations are none of these."""
+
 
 class NodeDecision(EdgeDecision):
     """Decides on mutations of nodes."""
@@ -56,6 +59,7 @@ class NodeDecision(EdgeDecision):
         return before + tuple([recorded(item, self.time) for item in new if item.text not in known])
 
     def _create_node(self, name: str, type: str, attributes: Any, observed: Sequence[Observation]) -> Result:
+        self._hold_node(name, type, attributes)
         id, revision = self.working.new_id(), self.working.seq + 1
         provenance = trusted_provenance(1, revision, self.time, self.time, self.author)
         node = trusted_node(name, type, attributes, self._observed((), observed), provenance)
@@ -80,11 +84,32 @@ class NodeDecision(EdgeDecision):
             forward["type"], backward["type"] = type, before.type  # type: ignore[assignment]
         if not forward:
             return Result("unchanged", before.name, id, state.record.revision, before)
+        if not forward.keys().isdisjoint(_HELD):
+            self._hold_node(before.name, type, attributes)
+        if type != before.type:
+            self._hold_joined(id, before.name, type)
         provenance = self._next(before.provenance)
         node = trusted_node(before.name, type, attributes, observed, provenance)
         self._store_node(id, node, provenance.revision, body_of_node(node))
         self._change("node.updated", id, node.name, delta_body(forward, backward, before.provenance))
         return Result("updated", node.name, id, provenance.revision, node)
+
+    def _hold_node(self, name: str, type: str, attributes: Any) -> None:
+        """Hold a node's attributes against the schema of its type."""
+        checker = self.working.checker("node", type)
+        if checker is not None:
+            checker.check(attributes, name, self.limits.schema_work)
+
+    def _hold_joined(self, id: int, name: str, type: str) -> None:
+        """Hold a node's new type against what the edges that it has may join."""
+        joined = {(triple[1], place) for triple in self.working.incident(id) for place in (0, 2) if triple[place] == id}
+        for edge_type, place in sorted(joined):
+            checker = self.working.checker("edge", edge_type)
+            if checker is None or not checker.joins:
+                continue
+            triples = (triple for triple in self.working.incident(id) if (triple[1], triple[place]) == (edge_type, id))
+            if any(self.working.edge(triple) for triple in triples):
+                checker.check_type(name, type, "target" if place else "source")
 
     def _rename(self, mutation: RenameNode) -> Result:
         state = self.working.node(mutation.name) or node_not_found(mutation.name)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import attrs
+
 from polaris_core.codec import (
     FreshBodies,
     digest_of,
@@ -12,6 +14,7 @@ from polaris_core.codec import (
     loads,
     receipt_body,
     receipt_results,
+    seal,
 )
 from polaris_core.errors import (
     ConflictError,
@@ -28,6 +31,7 @@ from polaris_core.mutations import (
     DeleteEdge,
     DeleteMeta,
     DeleteNode,
+    DeleteSchema,
     Emit,
     Expect,
     ExpectLinks,
@@ -40,13 +44,17 @@ from polaris_core.mutations import (
     RenameNode,
     Result,
     SetMeta,
+    SetSchema,
+    Status,
     UpsertEdge,
     UpsertNode,
 )
+from polaris_core.planning.delta import same
 from polaris_core.planning.load import Current
 from polaris_core.planning.nodes import NodeDecision
 from polaris_core.planning.working import Working
 from polaris_core.records import CommitPlan, MetaRecord, Receipt
+from polaris_core.schema import SCHEMAS, TypeSchema, fields_of, type_schema
 from polaris_core.values import from_micros
 
 __all__ = ["plan"]
@@ -181,25 +189,51 @@ class _Group(NodeDecision):
                 return self._delete_edge(mutation)
             case Emit():
                 self._bound(dumps(mutation.data))
+                checker = self.working.checker("event", mutation.type)
+                if checker is not None:
+                    checker.check(mutation.data, mutation.type, self.limits.schema_work)
                 self._change("event", 0, mutation.subject, {"type": mutation.type, "data": mutation.data})
                 return Result("emitted", mutation.subject, 0, self.working.seq)
-            case SetMeta() | DeleteMeta():
+            case SetMeta() | DeleteMeta() | SetSchema() | DeleteSchema():
                 return self._meta(mutation)
 
-    def _meta(self, mutation: SetMeta | DeleteMeta) -> Result:
+    def _meta(self, mutation: SetMeta | DeleteMeta | SetSchema | DeleteSchema) -> Result:
         before = self.working.meta(mutation.key)
-        body = dumps(mutation.value) if isinstance(mutation, SetMeta) else None
+        value, body, schema = None, None, None
+        if isinstance(mutation, (SetMeta, SetSchema)):
+            value = mutation.value
+            if mutation.key.startswith(SCHEMAS):
+                value = self._schema(mutation.key, value, before)
+                schema = type_schema(mutation.key, self.working.seq + 1, value)
+            body = dumps(value)
         if body == (before.body if before else None):
-            return Result("unchanged" if before else "absent", mutation.key, 0, before.revision if before else 0)
+            return self._unchanged(mutation.key, before, schema)
         self._count()
         self._bound(body or "")
         revision = self.working.seq + 1
         self.working.put_meta(mutation.key, None if body is None else MetaRecord(mutation.key, revision, body))
-        if before and isinstance(mutation, SetMeta):
-            data: dict[str, Any] = {"patch": {"value": mutation.value}, "undo": {"value": loads(before.body)}}
+        if before and body is not None:
+            data: dict[str, Any] = {"patch": {"value": value}, "undo": {"value": loads(before.body)}}
         else:
             data = {"record": before.body if before else body}
         if before:
             data["previous"] = {"revision": before.revision}
         self._change("meta.deleted" if body is None else "meta.set", 0, mutation.key, data)
-        return Result("deleted" if body is None else "updated" if before else "created", mutation.key, 0, revision)
+        status: Status = "deleted" if body is None else "updated" if before else "created"
+        return Result(status, mutation.key, 0, revision, schema)
+
+    def _unchanged(self, key: str, before: MetaRecord | None, schema: TypeSchema | None) -> Result:
+        if before is None:
+            return Result("absent", key, 0, 0)
+        return Result("unchanged", key, 0, before.revision, schema and attrs.evolve(schema, revision=before.revision))
+
+    def _schema(self, key: str, value: Any, before: MetaRecord | None) -> dict[str, Any]:
+        """Return a schema as it is kept: another one than before is another version, whichever way it came."""
+        kept = fields_of(key, value)
+        if before is None:
+            if self.working.schemas >= self.limits.schemas:
+                self._over("schemas", self.working.schemas + 1, self.limits.schemas)
+            return {**kept, "version": 1}
+        known = loads(before.body)
+        version = known.pop("version", 0) if isinstance(known, dict) else 0
+        return {**kept, "version": version if same(seal(known), kept) else version + 1}

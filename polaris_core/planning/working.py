@@ -9,6 +9,7 @@ from polaris_core.errors import StoreDamagedError
 from polaris_core.model import Edge, Node
 from polaris_core.planning.load import Current
 from polaris_core.records import ChangeRecord, EdgeRecord, MetaRecord, NodeRecord, Receipt
+from polaris_core.schema import SCHEMAS, Checker, SchemaKind, checker_of, schema_key
 
 __all__ = ["EdgeState", "NodeState", "Working"]
 
@@ -51,6 +52,7 @@ class Working:
             self._incident.setdefault(triple[2], {})[triple] = None
         self._names = dict(current.names)
         self._meta: dict[str, MetaRecord | None] = {}
+        self._schemas = {"count": current.schemas}  # a table, so that `rewind` finds it
         self._receipts: dict[str, Receipt] = {}
         self._moved: dict[int, int] = {}  # node id -> the last change here that touched its edges or brought its name
         self._log: list[tuple[dict[Any, Any], Any, Any]] = []
@@ -125,6 +127,18 @@ class Working:
         """Return a record beside the graph as it stands."""
         return self._meta[key] if key in self._meta else self.current.meta.get(key)
 
+    @property
+    def schemas(self) -> int:
+        """How many schemas there are, where one could be set."""
+        return self._schemas["count"]
+
+    def checker(self, kind: SchemaKind, type: str) -> Checker | None:
+        """Return what checks against the schema of a type as it stands; None where there is none."""
+        if not self.current.meta and not self._meta:  # as nearly always
+            return None
+        record = self.meta(schema_key(kind, type))
+        return None if record is None else checker_of(record.key, record.body)
+
     def links_moved_after(self, id: int, since: int) -> bool:
         """Return whether after a change number, stored or in this group, an edge of this node changed or its name came."""
         if self._moved.get(id, 0) > since:
@@ -179,6 +193,9 @@ class Working:
 
     def put_meta(self, key: str, record: MetaRecord | None) -> None:
         """Write a record beside the graph, or take it away."""
+        if key.startswith(SCHEMAS):
+            more = (record is not None) - (self.meta(key) is not None)
+            self._write(self._schemas, "count", self._schemas["count"] + more)
         self._write(self._meta, key, record)
 
     def put_receipt(self, receipt: Receipt) -> None:

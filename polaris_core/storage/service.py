@@ -19,7 +19,7 @@ from polaris_core.errors import InvalidValueError, PolarisError, StoreClosedErro
 from polaris_core.limits import Limits
 from polaris_core.model import Edge, EdgeKey, Node, Patch
 from polaris_core.mutations import Batch, Commit, PatchNode, PutEdge, PutNode, normalize_author
-from polaris_core.planning import Intake, OnDangling, OnExisting
+from polaris_core.planning import Intake, OnDangling, OnExisting, stored_schemas
 from polaris_core.records import CommitPlan, Head, Program
 from polaris_core.storage.adjacency import Adjacency
 from polaris_core.storage.coherence import UNKNOWN, GraphCache
@@ -179,6 +179,7 @@ class StorageService:
             author=normalize_author(author),
             micros=self.options.now(),
             limits=self.limits,
+            schemas=await self.read(stored_schemas),
         )
         stage = await self._home.call(self._stage)
         return Loading(self._home, stage, intake, self.options.now, progress, total)

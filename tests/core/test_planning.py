@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import json
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -20,15 +21,18 @@ from polaris_core.abc import ChangeRecord, CommitPlan, Head, Image, run_program
 from polaris_core.codec import decode_edge, decode_node, to_json
 from polaris_core.errors import (
     ConflictError,
+    EdgeEndsError,
     EdgeExistsError,
     EdgeNotFoundError,
     IdempotencyKeyReusedError,
+    InvalidSchemaError,
     InvalidValueError,
     LimitExceededError,
     NodeExistsError,
     NodeHasEdgesError,
     NodeNotFoundError,
     PolarisError,
+    SchemaViolationError,
 )
 from polaris_core.limits import Limits
 from polaris_core.model import Cursor, EdgeKey, Observation, Patch
@@ -40,6 +44,7 @@ from polaris_core.mutations import (
     DeleteEdge,
     DeleteMeta,
     DeleteNode,
+    DeleteSchema,
     Emit,
     ExpectLinks,
     ExpectRevision,
@@ -50,6 +55,7 @@ from polaris_core.mutations import (
     PutNode,
     RenameNode,
     SetMeta,
+    SetSchema,
     UpsertEdge,
     UpsertNode,
 )
@@ -58,7 +64,7 @@ from polaris_core.records import MetaRecord
 
 START = Head(store="5704e", epoch="e90c4", time=1)
 NOW = 1_700_000_000_000_000
-TIGHT = Limits(commit_records=3, observations=3, batch_mutations=4)
+TIGHT = Limits(commit_records=3, observations=3, batch_mutations=4, schemas=2)
 
 
 def moment(micros: int) -> datetime:
@@ -68,6 +74,32 @@ def moment(micros: int) -> datetime:
 def exactly(value: Any) -> str:
     """A text in which 1, 1.0, True, 0.0 and -0.0 all differ, and the order of keys does not count."""
     return json.dumps(value, sort_keys=True)
+
+
+def is_schema(key: str) -> bool:
+    return key.startswith("schema/")
+
+
+def is_whole(value: Any) -> bool:
+    return type(value) is int or (type(value) is float and value.is_integer())
+
+
+SHAPES: list[tuple[dict[str, Any], Callable[[Any], bool]]] = [
+    ({}, lambda value: True),
+    ({"required": ["x"]}, lambda value: not isinstance(value, dict) or "x" in value),
+    (
+        {"properties": {"x": {"type": "integer"}}},
+        lambda value: not isinstance(value, dict) or "x" not in value or is_whole(value["x"]),
+    ),
+    ({"maxProperties": 1}, lambda value: not isinstance(value, dict) or len(value) <= 1),
+    (
+        {"const": {"x": 1}},
+        lambda value: (
+            isinstance(value, dict) and value.keys() == {"x"} and value["x"] in (1, 1.0) and value["x"] is not True
+        ),
+    ),
+]
+"""Schemas, and what fits them."""
 
 
 # --- the model --------------------------------------------------------------------------------------------------------
@@ -172,11 +204,53 @@ class Model:
     def mutate(self, mutation: Any) -> Any:
         return getattr(self, re.sub("(?<!^)([A-Z])", r"_\1", type(mutation).__name__).lower())(mutation)
 
+    # Schemas.
+
+    def hold(self, kind: str, type: str, value: Any, key: Any, *ends: str) -> None:
+        schema = self.meta.get(f"schema/{kind}/{type}", {"value": None})["value"]
+        if schema is None:
+            return
+        for place, end in zip(("sources", "targets"), ends, strict=False):
+            if schema[place] is not None and end not in schema[place]:
+                raise Refused(EdgeEndsError, key=key, expected=tuple(schema[place]))
+        (fits,) = (fits for shape, fits in SHAPES if shape == schema["schema"])
+        if not fits(value):
+            raise Refused(SchemaViolationError, key=key)
+
+    def hold_joined(self, node: dict[str, Any], type: str) -> None:
+        triples = [edge["triple"] for edge in self.edges.values()]
+        joined = {(triple[1], place) for triple in triples for place in (0, 2) if triple[place] == node["id"]}
+        for edge_type, place in sorted(joined):
+            schema = self.meta.get(f"schema/edge/{edge_type}", {"value": {"sources": None, "targets": None}})["value"]
+            allowed = schema["targets" if place else "sources"]
+            if allowed is not None and type not in allowed:
+                raise Refused(EdgeEndsError, key=node["name"], path=("type",), expected=tuple(allowed))
+
+    def set_schema(self, mutation: SetSchema) -> Any:
+        kept = {
+            "schema": mutation.schema, "sources": mutation.sources and sorted(set(mutation.sources)),
+            "targets": mutation.targets and sorted(set(mutation.targets)),
+        }  # fmt: skip
+        key = f"schema/{mutation.kind}/{mutation.type}"
+        before = self.meta.get(key, {"value": {"version": 0}})["value"]
+        if not before["version"] and sum(map(is_schema, self.meta)) >= self.limits.schemas:
+            raise Refused(LimitExceededError, limit="schemas")
+        same = exactly(kept) == exactly({name: before.get(name) for name in kept})
+        return self.keep_meta(key, {**kept, "version": max(1, before["version"] + (not same))})
+
+    def delete_schema(self, mutation: DeleteSchema) -> Any:
+        return self.delete_meta(DeleteMeta(f"schema/{mutation.kind}/{mutation.type}"))
+
     # Nodes.
 
     def store_node(self, status: str, node: dict[str, Any] | None, **fields: Any) -> Any:
         if node and status == "updated" and exactly(self.shown({**node, **fields})) == exactly(self.shown(node)):
             return "unchanged", node["name"], node["id"], node["revision"]
+        told = {**(node or {}), **fields}
+        if node is None or any(exactly(told[name]) != exactly(node[name]) for name in ("type", "attributes")):
+            self.hold("node", told["type"], told["attributes"], told["name"])
+        if node is not None and told["type"] != node["type"]:
+            self.hold_joined(node, told["type"])
         self.write()
         if len(fields.get("observations", ())) > self.limits.observations or (
             node and "observations" not in fields and len(node["observations"]) > self.limits.observations
@@ -296,6 +370,7 @@ class Model:
         triple = self.ends(key)
         if edge and exactly(edge["attributes"]) == exactly(attributes):
             return "unchanged", key, edge["id"], edge["revision"]
+        self.hold("edge", key.type, attributes, key, *(self.node(name)["type"] for name in (key.source, key.target)))
         self.write()
         status = "updated" if edge else "created"
         if edge is None:
@@ -343,15 +418,23 @@ class Model:
     # The rest.
 
     def emit(self, mutation: Emit) -> Any:
+        self.hold("event", mutation.type, mutation.data, mutation.type)
         return "emitted", mutation.subject, 0, self.change("event")
 
     def set_meta(self, mutation: SetMeta) -> Any:
-        before = self.meta.get(mutation.key)
-        if before and exactly(before["value"]) == exactly(mutation.value):
-            return "unchanged", mutation.key, 0, before["revision"]
+        if not is_schema(mutation.key):
+            return self.keep_meta(mutation.key, mutation.value)
+        if not isinstance(mutation.value, dict) or "schema" not in mutation.value:
+            raise Refused(InvalidSchemaError)
+        return self.set_schema(SetSchema(*mutation.key.split("/")[1:], mutation.value["schema"]))
+
+    def keep_meta(self, key: str, value: Any) -> Any:
+        before = self.meta.get(key)
+        if before and exactly(before["value"]) == exactly(value):
+            return "unchanged", key, 0, before["revision"]
         self.write()
-        self.meta[mutation.key] = {"value": mutation.value, "revision": self.change("meta.set")}
-        return "updated" if before else "created", mutation.key, 0, self.seq
+        self.meta[key] = {"value": value, "revision": self.change("meta.set")}
+        return "updated" if before else "created", key, 0, self.seq
 
     def delete_meta(self, mutation: DeleteMeta) -> Any:
         if mutation.key not in self.meta:
@@ -393,6 +476,15 @@ patches = st.builds(
     type=st.none() | types,
 )  # fmt: skip
 triples = (names, types, names)
+shapes = st.sampled_from([shape for shape, _ in SHAPES])
+ends = st.none() | st.lists(types | st.just("node"), min_size=1, max_size=2)
+schemas = st.one_of(
+    st.builds(SetSchema, st.just("node"), types | st.just("node"), shapes),
+    st.builds(SetSchema, st.just("event"), types, shapes),
+    st.builds(SetSchema, st.just("edge"), types, shapes, ends, ends),
+    st.builds(DeleteSchema, st.sampled_from(["node", "edge", "event"]), types),
+    st.builds(SetMeta, st.sampled_from(["schema/node/t", "schema/edge/u"]), st.builds(dict, schema=shapes) | numbers),
+)
 mutations = st.one_of(
     st.builds(CreateNode, names, types, attributes, observed),
     st.builds(PutNode, names, types, attributes),
@@ -408,6 +500,8 @@ mutations = st.one_of(
     st.builds(Emit, types, st.none() | names, numbers),
     st.builds(SetMeta, st.sampled_from("mn"), numbers),
     st.builds(DeleteMeta, st.sampled_from("mn")),
+    schemas,
+    schemas,
 )
 counts = st.integers(0, 14)
 cursors = st.builds(Cursor, st.just(START.store), st.sampled_from([START.epoch] * 7 + ["other"]), counts)
@@ -443,7 +537,10 @@ def histories(draw: Any) -> list[list[Batch]]:
     """Groups of batches; some batches come again, and most histories begin with a graph."""
     pool = draw(st.lists(batches, min_size=1, max_size=6))
     groups = draw(st.lists(st.lists(st.sampled_from(pool), min_size=1, max_size=5), min_size=1, max_size=3))
-    return [FULL, JOINED, *groups] if draw(st.integers(0, 4)) else groups
+    if not draw(st.integers(0, 4)):
+        return groups
+    kept = draw(st.lists(schemas, max_size=4))
+    return [FULL, JOINED, [Batch(schema) for schema in kept], *groups] if kept else [FULL, JOINED, *groups]
 
 
 # --- driving ----------------------------------------------------------------------------------------------------------
@@ -484,6 +581,7 @@ def everything(image: Image, group: list[Batch]) -> Current:
         meta={record.key: record for record in meta},
         receipts={receipt.key: receipt for receipt in receipts},
         touched=touched,
+        schemas=sum(is_schema(record.key) for record in meta),
     )
 
 

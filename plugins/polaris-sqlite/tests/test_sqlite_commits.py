@@ -32,6 +32,7 @@ def test_a_commit_asks_for_nothing_that_the_last_one_left(path: Path) -> None:
             assert await statements_of(graph, "second") == [
                 "BEGIN IMMEDIATE",
                 "SELECT id, name, type, revision, body, checksum FROM nodes",
+                "SELECT key, revision, body, checksum FROM meta",  # the schema of the node's type, which anybody may set
                 "INSERT INTO nodes (id, name, type, revision, body, checksum)",
                 'INSERT INTO changes (seq, "commit", kind, id, source, target, body, checksum)',
                 "UPDATE head",

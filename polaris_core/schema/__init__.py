@@ -1,0 +1,30 @@
+"""JSON Schemas: those of events and tools, compiled, and those that a graph keeps for its own types."""
+
+from polaris_core.schema.accepted import accept
+from polaris_core.schema.checker import Checker, checker_of
+from polaris_core.schema.compiled import Schema
+from polaris_core.schema.definition import (
+    SCHEMAS,
+    SchemaKind,
+    TypeSchema,
+    definition,
+    fields_of,
+    schema_key,
+    schema_kind,
+    type_schema,
+)
+
+__all__ = [
+    "SCHEMAS",
+    "Checker",
+    "Schema",
+    "SchemaKind",
+    "TypeSchema",
+    "accept",
+    "checker_of",
+    "definition",
+    "fields_of",
+    "schema_key",
+    "schema_kind",
+    "type_schema",
+]
