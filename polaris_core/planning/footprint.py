@@ -117,7 +117,10 @@ class _Tracer:
             self.edges.update((EdgeKey(source, key.type, target), None) for target in targets)
 
     def _mutation(self, mutation: Mutation, moved: dict[str, frozenset[str]]) -> None:
-        if isinstance(mutation, _EDGE_MUTATIONS):
+        if isinstance(mutation, CreateNode):  # as most often
+            self.names[mutation.name] = None
+            self.schemas[schema_key("node", mutation.type)] = None
+        elif isinstance(mutation, _EDGE_MUTATIONS):
             self._edge(mutation.key, moved)
             if isinstance(mutation, DeleteEdge):
                 self.edge_deletes += 1
@@ -138,8 +141,6 @@ class _Tracer:
                 if mutation.detach:
                     self.detached.update(stored)
                     self.detaches += 1
-            elif isinstance(mutation, CreateNode):
-                self.schemas[schema_key("node", mutation.type)] = None
             elif isinstance(mutation, PatchNode):
                 self._rewrite(mutation.name, mutation.patch.type, moved)
             else:
