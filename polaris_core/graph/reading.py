@@ -37,6 +37,8 @@ class Reading(Around):
 
     async def get_node(self, name: str, *, fresh: bool = False) -> Node:
         """Return a node, with `fresh` past the cache; raises `NodeNotFoundError`, which carries names that look alike."""
+        if not fresh and type(name) is str and isinstance(node := self._remembered(name), Node):
+            return node  # by its name as given, so that name is normalised
         name = normalize_name(name)
         node = UNKNOWN if fresh else self._remembered(name)
         if node is UNKNOWN:
