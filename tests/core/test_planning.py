@@ -61,6 +61,7 @@ from polaris_core.mutations import (
 )
 from polaris_core.planning import Current, load, plan
 from polaris_core.records import MetaRecord
+from polaris_core.schema import checker_of
 
 START = Head(store="5704e", epoch="e90c4", time=1)
 NOW = 1_700_000_000_000_000
@@ -683,6 +684,29 @@ def test_what_is_loaded_suffices_for_the_decision(history, limits):
         whole = plan(group, everything(image, group), NOW, limits)
         assert decided_on(decide(image, group, limits)) == decided_on(whole)
         store(image, group, limits)
+
+
+class Counted(Image):
+    """An image that counts how often it is asked for links."""
+
+    asked = 0
+
+    def links(self, *wanted: Any) -> Any:
+        self.asked += 1
+        return super().links(*wanted)
+
+
+def test_another_type_of_a_node_costs_what_its_edges_cost_and_not_what_there_is_of_schemas():
+    image = Counted(START)
+    store(image, [Batch(SetSchema("edge", f"t{number}", sources=["node"])) for number in range(50)])
+    store(image, [Batch([CreateNode("a"), CreateNode("b"), CreateEdge("a", "t7", "b")])])
+    checker_of.cache_clear()
+    image.asked = 0
+    store(image, [Batch(PatchNode("b", Patch(type="t")))])
+    (outcome,) = store(image, [Batch(PatchNode("a", Patch(type="t")))]).outcomes
+    assert isinstance(outcome, EdgeEndsError)
+    assert image.asked < 10
+    assert checker_of.cache_info().misses == 1, "of the type that is joined"
 
 
 @given(histories())
