@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import attrs
+import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
@@ -707,6 +708,19 @@ def test_another_type_of_a_node_costs_what_its_edges_cost_and_not_what_there_is_
     assert isinstance(outcome, EdgeEndsError)
     assert image.asked < 10
     assert checker_of.cache_info().misses == 1, "of the type that is joined"
+
+
+@pytest.mark.parametrize("version", ['"x"', "null", "true", "1.5", "[]"])
+def test_a_schema_is_set_where_a_damaged_one_is_stored(version):
+    image, key = Image(START), "schema/node/t"
+    body = f'{{"schema":{{}},"sources":null,"targets":null,"version":{version}}}'
+    image.store(
+        CommitPlan(expected=START, head=START._replace(seq=START.seq + 1), put_meta=[MetaRecord(key, START.seq, body)])
+    )
+    for schema in ({}, {"maxProperties": 0}):
+        (outcome,) = decide(image, [Batch(SetSchema("node", "t", schema))], UNLIMITED).outcomes
+        assert isinstance(outcome, Commit), outcome
+        assert outcome.results[0].value.version == 1
 
 
 @given(histories())
