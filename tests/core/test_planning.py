@@ -710,6 +710,25 @@ def test_another_type_of_a_node_costs_what_its_edges_cost_and_not_what_there_is_
     assert checker_of.cache_info().misses == 1, "of the type that is joined"
 
 
+def test_another_type_is_held_against_the_edges_of_accepted_batches_and_no_others():
+    image, retyped = Image(START), PatchNode("a", Patch(type="t"))
+    store(image, [Batch(SetSchema("edge", "u", targets=["node"])), Batch([CreateNode("a"), CreateNode("b")])])
+    joins, parts = CreateEdge("b", "u", "a"), DeleteEdge("b", "u", "a")
+    refused = CreateNode("b")
+    group = [
+        Batch([retyped, PatchNode("a", Patch(type="node"))]),  # from here on it is known what joins it
+        Batch([joins, refused]),
+        Batch([retyped, PatchNode("a", Patch(type="node"))]),
+        Batch([joins, UpsertEdge("b", "u", "a", {"k": 1}), UpsertEdge("a", "u", "a")]),
+        Batch([parts, refused]),
+        Batch(retyped),
+        Batch([parts, DeleteEdge("a", "u", "a"), retyped]),
+    ]
+    outcomes = store(image, group).outcomes
+    expected = [Commit, NodeExistsError, Commit, Commit, NodeExistsError, EdgeEndsError, Commit]
+    assert [type(outcome) for outcome in outcomes] == expected
+
+
 @pytest.mark.parametrize("version", ['"x"', "null", "true", "1.5", "[]"])
 def test_a_schema_is_set_where_a_damaged_one_is_stored(version):
     image, key = Image(START), "schema/node/t"
