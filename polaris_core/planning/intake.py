@@ -116,6 +116,8 @@ class Intake:
         self.nodes.add(number)
         if record.type is None:
             self.untyped.add(number)
+        else:  # it may take the place of one that was
+            self.untyped.discard(number)
         if len(observed) > self.limits.observations:
             self._limit("observations", len(observed), self.limits.observations)
         body = self.bodies.bare_node
