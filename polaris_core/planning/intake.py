@@ -12,7 +12,7 @@ from polaris_core.limits import Limits
 from polaris_core.model import Edge, EdgeKey, Node
 from polaris_core.mutations import UpsertEdge, UpsertNode
 from polaris_core.records import EdgeRecord, MetaRecord, NodeRecord, StagedEdge, StagedNode
-from polaris_core.schema import Checker, SchemaKind, checker_of, schema_key
+from polaris_core.schema import Checker, SchemaKind, checker_of, restricts_ends, schema_key
 from polaris_core.values import FrozenDict, from_micros
 
 __all__ = ["Intake", "Loadable", "OnDangling", "OnExisting", "Taken", "ends_of"]
@@ -81,7 +81,7 @@ class Intake:
         self.of_nodes: dict[str, Checker | None] = {}
         self.of_edges: dict[str, Checker | None] = {}
         self.types: dict[int, str] | None = (
-            {} if any(checker_of(record.key, record.body).joins for record in self._schemas.values()) else None
+            {} if any(restricts_ends(record.body) for record in self._schemas.values()) else None
         )
 
     def take(self, records: Sequence[Loadable]) -> Taken:
@@ -116,6 +116,8 @@ class Intake:
         self.nodes.add(number)
         if record.type is None:
             self.untyped.add(number)
+        else:  # it may take the place of one that was
+            self.untyped.discard(number)
         if len(observed) > self.limits.observations:
             self._limit("observations", len(observed), self.limits.observations)
         body = self.bodies.bare_node

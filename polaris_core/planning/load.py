@@ -12,7 +12,7 @@ from polaris_core.mutations import Batch
 from polaris_core.planning.footprint import Footprint, footprint
 from polaris_core.planning.schemas import count_schemas, stored_schemas
 from polaris_core.records import Direction, EdgeRecord, Head, Link, MetaRecord, NodeRecord, Receipt, Session
-from polaris_core.schema import checker_of, schema_key
+from polaris_core.schema import restricts_ends, schema_key
 
 __all__ = ["Current", "load"]
 
@@ -90,7 +90,7 @@ async def _joining(session: Session, wanted: Footprint, nodes: dict[str, NodeRec
     }
     for key, record in (await stored_schemas(session)).items():
         type_ = key.removeprefix(_OF_EDGES)
-        if key.startswith(_OF_EDGES) and (type_ in found or checker_of(key, record.body).joins):
+        if key.startswith(_OF_EDGES) and (type_ in found or restricts_ends(record.body)):
             found[type_] = record
     return found
 
@@ -129,9 +129,11 @@ async def _joined(
     links: list[Link] = []
     ways: tuple[Direction, ...] = ("out", "in")
     for way in ways:
-        if await session.links((id,), way, tuple(types), 1, 0):
-            for type_ in types:
-                links += (await _links(session, id, wanted.edge_deletes + 1, wanted.most, detached, way, (type_,)))[0]
+        left = dict.fromkeys(types)
+        while left and (first := await session.links((id,), way, tuple(left), 1, 0)):  # so only types that are there
+            type_ = first[0].type
+            del left[type_]
+            links += (await _links(session, id, wanted.edge_deletes + 1, wanted.most, detached, way, (type_,)))[0]
     return links
 
 

@@ -102,13 +102,9 @@ class NodeDecision(EdgeDecision):
 
     def _hold_joined(self, id: int, name: str, type: str) -> None:
         """Hold a node's new type against what the edges that it has may join."""
-        joined = {(triple[1], place) for triple in self.working.incident(id) for place in (0, 2) if triple[place] == id}
-        for edge_type, place in sorted(joined):
+        for edge_type, place in () if self.working.is_free else sorted(self.working.joined(id)):
             checker = self.working.checker("edge", edge_type)
-            if checker is None or not checker.joins:
-                continue
-            triples = (triple for triple in self.working.incident(id) if (triple[1], triple[place]) == (edge_type, id))
-            if any(self.working.edge(triple) for triple in triples):
+            if checker is not None and checker.joins:
                 checker.check_type(name, type, "target" if place else "source")
 
     def _rename(self, mutation: RenameNode) -> Result:

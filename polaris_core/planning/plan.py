@@ -235,5 +235,7 @@ class _Group(NodeDecision):
                 self._over("schemas", self.working.schemas + 1, self.limits.schemas)
             return {**kept, "version": 1}
         known = loads(before.body)
-        version = known.pop("version", 0) if isinstance(known, dict) else 0
+        version = known.pop("version", None) if isinstance(known, dict) else None
+        if type(version) is not int:  # what stood there was none, such as one that was written by hand
+            return {**kept, "version": 1}
         return {**kept, "version": version if same(seal(known), kept) else version + 1}

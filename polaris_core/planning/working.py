@@ -50,6 +50,7 @@ class Working:
         for triple in current.edges:
             self._incident.setdefault(triple[0], {})[triple] = None
             self._incident.setdefault(triple[2], {})[triple] = None
+        self._joined: dict[int, dict[tuple[str, int], int]] = {}
         self._names = dict(current.names)
         self._meta: dict[str, MetaRecord | None] = {}
         self._schemas = {"count": current.schemas}  # a table, so that `rewind` finds it
@@ -119,6 +120,26 @@ class Working:
         """Return the edges of a node that are known, oldest first."""
         return tuple(self._incident.get(id, ()))
 
+    def joined(self, id: int) -> tuple[tuple[str, int], ...]:
+        """Return of which types the known edges of a node are, each with where it stands in their triples: 0 or 2.
+
+        They are counted once, for a node whose type changes, and kept up from then on.
+        """
+        counts = self._joined.get(id)
+        if counts is None:
+            counts = {}
+            for triple in self._incident.get(id, ()):
+                for end, place in _ends(triple):
+                    if end == id:
+                        counts[triple[1], place] = counts.get((triple[1], place), 0) + 1
+            self._write(self._joined, id, counts)
+        return tuple(end for end, count in counts.items() if count)
+
+    def _count_joined(self, triple: Triple, more: int) -> None:
+        for end, place in _ends(triple):
+            if (counts := self._joined.get(end)) is not None:
+                self._write(counts, (triple[1], place), counts.get((triple[1], place), 0) + more)
+
     def receipt(self, key: str) -> Receipt | None:
         """Return the receipt of an idempotency key, of this group or stored."""
         return self._receipts.get(key) or self.current.receipts.get(key)
@@ -132,9 +153,14 @@ class Working:
         """How many schemas there are, where one could be set."""
         return self._schemas["count"]
 
+    @property
+    def is_free(self) -> bool:
+        """Whether there is no schema that any of this is held against, as nearly always."""
+        return not self.current.meta and not self._meta
+
     def checker(self, kind: SchemaKind, type: str) -> Checker | None:
         """Return what checks against the schema of a type as it stands; None where there is none."""
-        if not self.current.meta and not self._meta:  # as nearly always
+        if self.is_free:
             return None
         record = self.meta(schema_key(kind, type))
         return None if record is None else checker_of(record.key, record.body)
@@ -179,6 +205,8 @@ class Working:
     def put_edge(self, id: int, triple: Triple, edge: Edge, revision: int, body: str) -> None:
         """Write an edge and its stored body under its id."""
         source, type_, target = triple
+        if self._joined and triple not in self._incident.get(source, ()):
+            self._count_joined(triple, 1)
         self._write(self._edges, triple, EdgeState(EdgeRecord(id, source, type_, target, revision, body), edge))
         for end in (source, target):
             self._write(self._incident.setdefault(end, {}), triple, None)
@@ -186,6 +214,8 @@ class Working:
 
     def delete_edge(self, triple: Triple, revision: int) -> None:
         """Take an edge away."""
+        if self._joined:
+            self._count_joined(triple, -1)
         self._write(self._edges, triple, None)
         for end in (triple[0], triple[2]):
             self._erase(self._incident.setdefault(end, {}), triple)
@@ -251,3 +281,8 @@ class Working:
                     put.append(record)
         touched = {record.id for triple, record in self.current.edges.items() if triple in self._edges}
         return sorted(put), sorted(touched - kept)
+
+
+def _ends(triple: Triple) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Return the ids of a triple, each with where it stands there."""
+    return (triple[0], 0), (triple[2], 2)

@@ -12,7 +12,17 @@ from polaris_core.errors import InvalidSchemaError
 from polaris_core.schema.accepted import MAX_BYTES, accept
 from polaris_core.values import FrozenDict, each, freeze, freeze_object, normalize_type
 
-__all__ = ["SCHEMAS", "SchemaKind", "TypeSchema", "definition", "fields_of", "schema_key", "schema_kind", "type_schema"]
+__all__ = [
+    "SCHEMAS",
+    "SchemaKind",
+    "TypeSchema",
+    "definition",
+    "fields_of",
+    "restricts_ends",
+    "schema_key",
+    "schema_kind",
+    "type_schema",
+]
 
 SchemaKind: TypeAlias = Literal["node", "edge", "event"]
 
@@ -90,6 +100,12 @@ def fields_of(key: str, value: Any) -> FrozenDict:
         raise InvalidSchemaError(f"what stands under {key!r} is an object of schema, sources and targets")
     normalize_type(type_)
     return definition(schema_kind(kind), value["schema"], *(value.get(end) for end in _ENDS))
+
+
+def restricts_ends(body: str) -> bool:
+    """Return whether a record beside the graph says what edges of a type join: at little cost, for all there are are asked."""
+    fields = orjson.loads(body)
+    return isinstance(fields, dict) and any(fields.get(end) is not None for end in _ENDS)
 
 
 def type_schema(key: str, revision: int, value: Any) -> TypeSchema:

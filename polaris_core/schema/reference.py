@@ -3,20 +3,28 @@
 Of the keywords that are accepted, jsonschema takes quadratic time to tell whether the objects of an array are unique, and
 takes arrays for equal or not by what sorting them brings together. Here equality is that of draft 2020-12: numbers by their
 value, however they are written, and true is no number.
+
+For each fault jsonschema writes the whole value and the whole keyword out, and for alternatives it keeps all faults of each.
+Here both are shown up to a length, and the first faults of each alternative have to do.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+from polaris_core.values import freeze
 
 if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError as Found
     from jsonschema.protocols import Validator
 
 __all__ = ["Fault", "Reference"]
+
+_MOST_OF_EACH = 10
+_MOST_SHOWN = 150
 
 
 class Fault(NamedTuple):
@@ -33,18 +41,20 @@ class Reference:
     def __init__(self, schema: dict[str, Any]) -> None:
         from referencing import Registry
 
-        self._validator: Validator = _dialect()(schema, registry=Registry())
+        self._validator: Validator = _dialect()(_briefly_shown(schema), registry=Registry())
 
     def is_valid(self, value: Any) -> bool:
         """Return whether a value fits."""
-        return self._validator.is_valid(value)
+        return self._validator.is_valid(_briefly_shown(value))
 
     def fault(self, value: Any, most: int) -> Fault | None:
         """Return the fault that says most, of the first so many; None where a value fits."""
         from jsonschema.exceptions import best_match
 
-        found = best_match(islice(self._validator.iter_errors(value), most))
-        return None if found is None else Fault(tuple(found.absolute_path), found.message, found.validator_value)
+        found = best_match(islice(self._validator.iter_errors(_briefly_shown(value)), most))
+        if found is None:
+            return None
+        return Fault(tuple(map(freeze, found.absolute_path)), found.message, freeze(found.validator_value))
 
 
 @cache
@@ -52,8 +62,39 @@ def _dialect() -> Any:
     from jsonschema import Draft202012Validator
     from jsonschema.validators import extend
 
-    keywords = {"const": _const, "enum": _enum, "multipleOf": _multiple_of, "uniqueItems": _unique_items}
+    keywords = {
+        "anyOf": _any_of,
+        "const": _const,
+        "enum": _enum,
+        "multipleOf": _multiple_of,
+        "oneOf": _one_of,
+        "uniqueItems": _unique_items,
+    }
     return extend(Draft202012Validator, keywords)  # type: ignore[no-untyped-call]
+
+
+def _any_of(validator: Any, subschemas: list[Any], instance: Any, _schema: Any) -> Iterator[Found]:
+    if faults := _faults_of_each(validator, subschemas, instance):
+        yield _found(f"{instance!r} is not valid under any of the given schemas", faults)
+
+
+def _one_of(validator: Any, subschemas: list[Any], instance: Any, _schema: Any) -> Iterator[Found]:
+    rest = iter(subschemas)
+    if faults := _faults_of_each(validator, rest, instance):
+        yield _found(f"{instance!r} is not valid under any of the given schemas", faults)
+    elif any(validator.evolve(schema=subschema).is_valid(instance) for subschema in rest):
+        yield _found(f"{instance!r} is valid under more than one of the given schemas")
+
+
+def _faults_of_each(validator: Any, subschemas: Iterable[Any], instance: Any) -> list[Found]:
+    """Return the first faults under each subschema, up to one that a value fits: then there are none."""
+    faults: list[Found] = []
+    for subschema in subschemas:
+        found = list(islice(validator.descend(instance, subschema), _MOST_OF_EACH))
+        if not found:
+            return []
+        faults += found
+    return faults
 
 
 def _const(_validator: Any, const: Any, instance: Any, _schema: Any) -> Iterator[Found]:
@@ -78,10 +119,10 @@ def _unique_items(_validator: Any, wanted: bool, instance: Any, _schema: Any) ->
         yield _found("the items are not unique")
 
 
-def _found(message: str) -> Found:
+def _found(message: str, faults: Sequence[Found] = ()) -> Found:
     from jsonschema.exceptions import ValidationError
 
-    return ValidationError(message)
+    return ValidationError(message, context=faults)
 
 
 def _equal(one: Any, other: Any) -> bool:
@@ -107,3 +148,62 @@ def _identity(value: Any) -> Any:
     if isinstance(value, dict):
         return frozenset((key, _identity(item)) for key, item in value.items())
     return value
+
+
+# --- values as messages show them ----------------------------------------------------------------------------------------
+
+
+class _Text(str):
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"{str.__repr__(self[:_MOST_SHOWN])}…"
+
+
+class _Array(list[Any]):
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return _beginning(_pieces(self))
+
+
+class _Object(dict[str, Any]):
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return _beginning(_pieces(self))
+
+
+def _briefly_shown(value: Any) -> Any:
+    """Return an equal value whose `repr` has a bounded length, and so has that of all in it."""
+    if isinstance(value, dict):
+        return _Object({_briefly_shown(key): _briefly_shown(item) for key, item in value.items()})
+    if isinstance(value, list):
+        return _Array(map(_briefly_shown, value))
+    return _Text(value) if isinstance(value, str) and len(value) > _MOST_SHOWN else value
+
+
+def _beginning(pieces: Iterator[str]) -> str:
+    shown = ""
+    for piece in pieces:
+        shown += piece
+        if len(shown) > _MOST_SHOWN:
+            return f"{shown[:_MOST_SHOWN]}…"
+    return shown
+
+
+def _pieces(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        yield "{"
+        for number, (key, item) in enumerate(value.items()):
+            yield f"{', ' * (number > 0)}{key!r}: "
+            yield from _pieces(item)
+        yield "}"
+    elif isinstance(value, list):
+        yield "["
+        for number, item in enumerate(value):
+            yield ", " * (number > 0)
+            yield from _pieces(item)
+        yield "]"
+    else:
+        yield repr(value)

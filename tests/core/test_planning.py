@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import attrs
+import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
@@ -61,6 +62,7 @@ from polaris_core.mutations import (
 )
 from polaris_core.planning import Current, load, plan
 from polaris_core.records import MetaRecord
+from polaris_core.schema import checker_of
 
 START = Head(store="5704e", epoch="e90c4", time=1)
 NOW = 1_700_000_000_000_000
@@ -683,6 +685,61 @@ def test_what_is_loaded_suffices_for_the_decision(history, limits):
         whole = plan(group, everything(image, group), NOW, limits)
         assert decided_on(decide(image, group, limits)) == decided_on(whole)
         store(image, group, limits)
+
+
+class Counted(Image):
+    """An image that counts how often it is asked for links."""
+
+    asked = 0
+
+    def links(self, *wanted: Any) -> Any:
+        self.asked += 1
+        return super().links(*wanted)
+
+
+def test_another_type_of_a_node_costs_what_its_edges_cost_and_not_what_there_is_of_schemas():
+    image = Counted(START)
+    store(image, [Batch(SetSchema("edge", f"t{number}", sources=["node"])) for number in range(50)])
+    store(image, [Batch([CreateNode("a"), CreateNode("b"), CreateEdge("a", "t7", "b")])])
+    checker_of.cache_clear()
+    image.asked = 0
+    store(image, [Batch(PatchNode("b", Patch(type="t")))])
+    (outcome,) = store(image, [Batch(PatchNode("a", Patch(type="t")))]).outcomes
+    assert isinstance(outcome, EdgeEndsError)
+    assert image.asked < 10
+    assert checker_of.cache_info().misses == 1, "of the type that is joined"
+
+
+def test_another_type_is_held_against_the_edges_of_accepted_batches_and_no_others():
+    image, retyped = Image(START), PatchNode("a", Patch(type="t"))
+    store(image, [Batch(SetSchema("edge", "u", targets=["node"])), Batch([CreateNode("a"), CreateNode("b")])])
+    joins, parts = CreateEdge("b", "u", "a"), DeleteEdge("b", "u", "a")
+    refused = CreateNode("b")
+    group = [
+        Batch([retyped, PatchNode("a", Patch(type="node"))]),  # from here on it is known what joins it
+        Batch([joins, refused]),
+        Batch([retyped, PatchNode("a", Patch(type="node"))]),
+        Batch([joins, UpsertEdge("b", "u", "a", {"k": 1}), UpsertEdge("a", "u", "a")]),
+        Batch([parts, refused]),
+        Batch(retyped),
+        Batch([parts, DeleteEdge("a", "u", "a"), retyped]),
+    ]
+    outcomes = store(image, group).outcomes
+    expected = [Commit, NodeExistsError, Commit, Commit, NodeExistsError, EdgeEndsError, Commit]
+    assert [type(outcome) for outcome in outcomes] == expected
+
+
+@pytest.mark.parametrize("version", ['"x"', "null", "true", "1.5", "[]"])
+def test_a_schema_is_set_where_a_damaged_one_is_stored(version):
+    image, key = Image(START), "schema/node/t"
+    body = f'{{"schema":{{}},"sources":null,"targets":null,"version":{version}}}'
+    image.store(
+        CommitPlan(expected=START, head=START._replace(seq=START.seq + 1), put_meta=[MetaRecord(key, START.seq, body)])
+    )
+    for schema in ({}, {"maxProperties": 0}):
+        (outcome,) = decide(image, [Batch(SetSchema("node", "t", schema))], UNLIMITED).outcomes
+        assert isinstance(outcome, Commit), outcome
+        assert outcome.results[0].value.version == 1
 
 
 @given(histories())

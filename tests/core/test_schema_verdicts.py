@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -126,6 +127,46 @@ def test_the_words_are_the_same_with_and_without_the_fast_one(monkeypatch: pytes
         "the node 'n' does not fit the schema of its type 't', version 1: ['a'][1]: 'x' is not of type 'integer'"
     )
     assert (caught.value.key, caught.value.path, caught.value.expected) == ("n", ("a", 1), "integer")
+
+
+def test_what_an_error_expected_cannot_change_the_schema() -> None:
+    held = checker({"enum": [1, {"a": [2]}]})
+    with pytest.raises(SchemaViolationError) as caught:
+        held.check(freeze(3), "n", WORK)
+    expected: Any = caught.value.expected
+    for change in (lambda: expected.append(3), expected[1].clear, lambda: expected[1]["a"].append(3)):
+        with pytest.raises(TypeError):
+            change()
+    assert not held.fits(freeze(3), WORK)
+
+
+LONG = "x" * 10_000
+LONG_VALUES = [LONG, [LONG], {LONG: 1}, [1] * 10_000, [[[LONG]] * 20] * 20]
+
+
+@pytest.mark.parametrize("value", LONG_VALUES, ids=["text", "array", "key", "numbers", "nested"])
+def test_long_values_and_keywords_are_not_written_out_for_each_fault(value: Any) -> None:
+    for schema in ({"const": value}, {"not": True}, {"anyOf": [False]}, {"not": {"not": {"enum": [value]}}}):
+        fault = Reference(schema).fault(freeze([value]), 100)
+        assert fault is not None
+        assert len(fault.message) < 500
+
+
+def test_a_long_value_does_not_hide_what_was_expected_of_it() -> None:
+    with pytest.raises(SchemaViolationError, match=r"x'… is too long$"):
+        checker({"maxLength": 3}).check(LONG, "n", WORK)
+
+
+@pytest.mark.parametrize("keyword", ["anyOf", "oneOf"])
+def test_the_faults_of_alternatives_are_not_all_kept(keyword: str) -> None:
+    reference, value = Reference({keyword: [{"items": {"type": "string"}}]}), freeze([1] * 5_000)
+    reference.fault(freeze([1]), 100)  # imports what it takes
+    tracemalloc.start()
+    try:
+        assert reference.fault(value, 100) == ((0,), "1 is not of type 'string'", "string")
+        assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    finally:
+        tracemalloc.stop()
 
 
 @given(schemas, values)

@@ -145,6 +145,16 @@ def test_what_is_loaded_is_there_when_the_store_is_opened_again(backend: str, tm
 
 
 @each_backend
+def test_a_record_that_takes_the_place_of_one_without_a_type_brings_its_own(backend: str, tmp_path: Path) -> None:
+    async def load(graph: Graph) -> str:
+        await graph.create_node("a", "old")
+        await graph.load([UpsertNode("a"), Node("a", "new")], on_existing="replace")
+        return (await graph.get_node("a")).type
+
+    assert on_graph(backend, tmp_path, load) == "new"
+
+
+@each_backend
 def test_a_load_of_nothing_changes_nothing(backend: str, tmp_path: Path) -> None:
     async def scenario(graph: Graph) -> None:
         before = await graph.cursor()
