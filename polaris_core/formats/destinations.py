@@ -8,7 +8,9 @@ import lzma
 import os
 from contextlib import ExitStack
 from pathlib import Path
+from stat import S_IMODE
 from typing import TYPE_CHECKING, BinaryIO, Self, cast
+from uuid import uuid4
 
 from polaris_core.errors import InvalidValueError, ValidationError
 
@@ -33,8 +35,9 @@ _PACKED = {".gz": _gzip, ".xz": _xz}
 class Destination:
     """Where bytes go, in a `with` block that ends with `finish`; without it the file that was there stays as it was.
 
-    A file under a name is written beside it, synced, and renamed by `finish`. A pipe or a device is written directly, and so
-    is a file that is open already, which is flushed and left open. Raises `ValidationError` where the file cannot be written.
+    A file under a name is written beside it, synced, and renamed by `finish`; it may be read and written by whom the one that
+    it replaces might. A pipe or a device is written directly, and so is a file that is open already, which is flushed and left
+    open. Raises `ValidationError` where the file cannot be written.
     """
 
     def __init__(self, place: str | PathLike[str] | BinaryIO) -> None:
@@ -60,14 +63,15 @@ class Destination:
 
     def _open(self, path: Path, stack: ExitStack) -> None:
         if path.exists() and not path.is_file():  # a pipe or a device, which nothing may replace
-            part = path
+            self._raw = self._file = stack.enter_context(path.open("wb"))
         else:
             target = Path(os.path.realpath(path))
-            part = target.with_name(f".{target.name}.{os.getpid()}.part")
+            part = target.with_name(f".{uuid4().hex}.part")  # whoever else writes the file has a part of its own
             self._renamed = part, target
-        self._raw = self._file = stack.enter_context(part.open("wb"))
-        if self._renamed:
+            self._raw = self._file = stack.enter_context(part.open("xb"))
             stack.callback(part.unlink, missing_ok=True)
+            if target.exists():
+                part.chmod(S_IMODE(target.stat().st_mode))  # before anything is in it
         if pack := _PACKED.get(path.suffix.lower()):
             self._file = pack(self._raw)
 

@@ -62,6 +62,33 @@ def test_a_link_stays_a_link(tmp_path: Path) -> None:
     assert (tmp_path / "real").read_bytes() == b"new"
 
 
+def test_two_that_write_one_name_at_a_time_each_leave_it_whole(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    with Destination(path) as one, Destination(path) as other:
+        one.write(b"the whole of one")
+        other.write(b"the other")
+        one.finish()
+        assert path.read_bytes() == b"the whole of one"
+        other.finish()
+    assert path.read_bytes() == b"the other"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_file_that_is_replaced_keeps_who_may_read_it(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"old")
+    path.chmod(0o600)
+    with Destination(path) as destination:
+        assert {file.stat().st_mode & 0o777 for file in tmp_path.iterdir()} == {0o600}
+        destination.finish()
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_name_may_be_as_long_as_the_file_system_takes(tmp_path: Path) -> None:
+    write(tmp_path / ("n" * 255), b"new")
+    assert (tmp_path / ("n" * 255)).read_bytes() == b"new"
+
+
 def test_a_file_that_is_open_is_written_flushed_and_left_open() -> None:
     file = io.BytesIO()
     write(file, b"new")

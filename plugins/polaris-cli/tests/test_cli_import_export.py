@@ -291,7 +291,30 @@ def test_an_export_that_fails_leaves_the_file_that_was_there(run: Any, plugins: 
     outcome = run("export", "failing", "file", "--store", "sqlite:///kg.db")
     assert (outcome.status, outcome.err) == (1, "cannot be written\n")
     assert (tmp_path / "file").read_text() == "what was there"
-    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".file")] == []
+    assert [path.name for path in tmp_path.iterdir() if path.suffix == ".part"] == []
+
+
+@pytest.mark.parametrize(
+    ("url", "file"),
+    [
+        ("sqlite:///kg.db", "kg.db"),
+        ("sqlite:///kg.db", "folder/../kg.db"),
+        ("sqlite:///kg.db", "link"),
+        ("json:///kg", "kg/manifest.json"),
+    ],
+)
+def test_an_export_takes_no_place_of_the_store_it_is_of(
+    run: Any, plugins: Any, tmp_path: Path, url: str, file: str
+) -> None:
+    with open_graph_blocking(url, plugins=plugins) as graph:
+        graph.create_node("a")
+    (tmp_path / "link").symlink_to("kg.db")
+    (tmp_path / "folder").mkdir()
+    outcome = run("export", "jsonl", file, "--store", url)
+    assert outcome.status == 1
+    assert f"{file}: is a file of the store {url} itself" in outcome.err
+    with open_graph_blocking(url, plugins=plugins) as graph:
+        assert graph.get_node("a").name == "a"
 
 
 def test_an_export_holds_one_state_whatever_is_written_meanwhile(run: Any, plugins: Any, tmp_path: Path) -> None:

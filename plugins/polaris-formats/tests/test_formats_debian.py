@@ -13,7 +13,7 @@ from polaris_formats import relations, stanzas
 from polaris_formats.debian import read
 from polaris_formats.plugin import polaris_formats
 
-from polaris_core import UpsertEdge, UpsertNode, ValidationError
+from polaris_core import Loss, UpsertEdge, UpsertNode, ValidationError
 from polaris_core.abc import Losses
 
 if TYPE_CHECKING:
@@ -93,10 +93,17 @@ def test_nodes_come_before_edges_even_when_they_stand_after_them_in_the_file() -
     assert kinds == sorted(kinds, key=[UpsertNode, UpsertEdge].index)
 
 
-def test_of_a_package_in_several_versions_the_first_is_kept() -> None:
-    twice = "Package: a\nVersion: 2\nDepends: b\n\nPackage: a\nVersion: 1\nDepends: c\n"
-    assert [(node.name, node.attributes) for node in found(twice, UpsertNode)] == [("a", {"version": "2"}), ("b", {})]
-    assert [edge.target for edge in found(twice, UpsertEdge)] == ["b"]
+def test_of_a_package_in_several_versions_the_first_is_kept_and_the_others_are_counted() -> None:
+    text = "Package: a\nVersion: 3\nDepends: b\n\n" + "".join(
+        f"Package: a\nVersion: {n}\nDepends: c\n\n" for n in (2, 1)
+    )
+    losses = Losses("a graph")
+    assert list(read(io.BytesIO(text.encode()), losses)) == [
+        UpsertNode("a", "package", {"version": "3"}),
+        UpsertNode("b", "virtual-package"),
+        UpsertEdge("a", "depends", "b"),
+    ]
+    assert losses.counted() == (Loss("node", "other versions", 1),)
 
 
 def test_field_names_have_no_case_and_a_comma_at_the_end_says_nothing() -> None:

@@ -124,6 +124,43 @@ def test_descriptions_are_counted_as_lost() -> None:
     assert losses.counted() == (Loss("node", "descriptions", 1),)
 
 
+def test_what_else_stands_in_a_tag_is_counted_as_lost() -> None:
+    losses = Losses("a graph")
+    read(
+        of("<node id='a' colour='red' parse.indegree='1'/><edge id='0' source='a' target='a' sourceport='b'/>"), losses
+    )
+    assert losses.counted() == (Loss("node", "XML attributes", 1), Loss("edge", "XML attributes", 1))
+
+
+def test_a_hint_for_parsers_is_no_loss() -> None:
+    assert read(of("<node id='a' parse.indegree='1'/>")) == [UpsertNode("a", "node")]
+
+
+def drawn(label: str) -> str:
+    return f"<data key='d'><y:ShapeNode xmlns:y='http://www.yworks.com/xml/graphml'>{label}</y:ShapeNode></data>"
+
+
+@pytest.mark.parametrize("order", [1, -1], ids=["before", "after"])
+def test_what_is_drawn_does_not_take_the_place_of_what_is_said(order: int) -> None:
+    keys = KEY.replace('"x"', '"label"').format("string") + "<key for='node' id='d' yfiles.type='nodegraphics'/>"
+    data = "".join([drawn("<y:NodeLabel>drawn</y:NodeLabel>"), "<data key='k'>said</data>"][::order])
+    assert read(of(f"<node id='a'>{data}</node>", keys), Losses("a graph")) == [
+        UpsertNode("a", "node", {"label": "said"})
+    ]
+
+
+def test_what_is_drawn_without_a_label_has_none() -> None:
+    keys = "<key for='node' id='d' yfiles.type='nodegraphics'/>"
+    assert read(of(f"<node id='a'>{drawn('<y:NodeLabel/>')}</node>", keys), Losses("a graph")) == [
+        UpsertNode("a", "node")
+    ]
+
+
+def test_data_may_be_called_like_an_argument_of_networkx() -> None:
+    keys = KEY.replace('"x"', '"self"').format("string")
+    assert read(of("<node id='a'><data key='k'>b</data></node>", keys)) == [UpsertNode("a", "node", {"self": "b"})]
+
+
 def test_an_end_that_is_no_node_is_left_to_the_import() -> None:
     assert read(of('<edge source="a" target="b"/>')) == [UpsertEdge("a", "edge", "b")]
 
@@ -157,19 +194,34 @@ HOSTILE = {
     "an empty name": (of("\n<node id=''/>"), "line 2: a name is empty"),
     "two nodes of one name": (of("<node id='a'/>\n<node id='a'/>"), "line 2: two nodes are called 'a'"),
     "parallel edges of one type": (of("<edge source='a' target='b'/>\n" * 2), "line 2: two edges are 'a'"),
-    "data without a key": (of("<node id='a'><data key='k'>b</data></node>"), "networkx cannot read it"),
+    "data without a key": (of("\n<node id='a'><data key='k'>b</data></node>"), "line 2: networkx cannot read it"),
+    "two data of one key": (
+        of("\n<node id='a'><data key='k'>b</data><data key='k'>c</data></node>", KEY.format("string")),
+        "line 2: two data are called 'x'",
+    ),
+    "two data of one name": (
+        of(
+            "\n<node id='a'><data key='k'>b</data><data key='l'>c</data></node>",
+            KEY.format("string") + KEY.replace('"k"', '"l"').format("int"),
+        ),
+        "line 2: two data are called 'x'",
+    ),
+    "two keys of one id": (
+        of(keys=KEY.format("string") + "\n" + KEY.format("int")),
+        "line 2: two keys with the id 'k'",
+    ),
     "a key without a type": (of(keys='<key id="k" attr.name="x"/>'), "a key whose attr.type is none of"),
     "a number that is none": (
-        of('<node id="a"><data key="k">b</data></node>', KEY.format("int")),
-        "networkx cannot read",
+        of('\n<node id="a"><data key="k">b</data></node>', KEY.format("int")),
+        "line 2: networkx cannot read",
     ),
     "a number that is long": (
         of(f'<node id="a"><data key="k">{"b" * 5_000}</data></node>', KEY.format("double")),
         "networkx cannot read",
     ),
     "a truth that is none": (
-        of('<node id="a"><data key="k">b</data></node>', KEY.format("boolean")),
-        "networkx cannot",
+        of('\n<node id="a"><data key="k">b</data></node>', KEY.format("boolean")),
+        "line 2: networkx cannot",
     ),
     "2**64": (of(f'\n<node id="a"><data key="k">{2**64}</data></node>', KEY.format("long")), "line 2: .*64 bits"),
     "5,000 digits": (

@@ -2,7 +2,8 @@
 
 A stanza becomes a node of type `package`, named as the package, with the attributes `version`, `architecture`, `section`,
 `priority`, `installed_size` (KiB), `maintainer` and `homepage` as far as they are there, and the short description as an
-observation. A package that stands in the file several times, in several versions, is the one that stands there first.
+observation. A package that stands in the file several times, in several versions, is the one that stands there first, and the
+others are counted as lost. Other fields are left behind.
 
 Its relations become edges of the types `depends`, `pre-depends`, `recommends` and `provides`, one to each package named, with the
 attributes that `relations` describes. A package that is named and has no stanza is a node of type `virtual-package`.
@@ -44,18 +45,22 @@ _FIELDS = frozenset({"package", "description", "installed-size", *_ATTRIBUTES, *
 _SIZE = re.compile(r"[0-9]{1,15}")
 
 
-def read(file: BinaryIO, _losses: Losses) -> Iterator[UpsertNode | UpsertEdge]:
+def read(file: BinaryIO, losses: Losses) -> Iterator[UpsertNode | UpsertEdge]:
     """Yield the packages of a file, then the packages it only names, then the relations.
 
     Raises `ValidationError` with the line's number for what it cannot understand.
     """
     packages: set[str] = set()
+    again: set[str] = set()
     named: dict[str, None] = {}
     with SpooledTemporaryFile(_IN_MEMORY_BYTES) as waiting:
         for stanza in stanzas(file, _FIELDS):
             try:
                 node = _package(stanza)
                 if node.name in packages:
+                    if node.name not in again:
+                        again.add(node.name)
+                        losses.add(node.name, "other versions")
                     continue
                 packages.add(node.name)
                 for type_ in _RELATIONS:

@@ -9,8 +9,10 @@ Of files from elsewhere:
 - a node's name is its id; what yEd shows is its attribute `label`;
 - edges of an undirected graph run as they are written, and get the attribute `directed`, which is false;
 - the ids of edges are left behind, as nothing in the file refers to them;
-- what a graph cannot hold is counted as lost: the drawing, descriptions, and attributes of the file as a whole;
-- ports, hyperedges, graphs within nodes and several graphs in one file are refused.
+- what is drawn, such as the label in yEd, is an attribute where no data have its name;
+- what a graph cannot hold is counted as lost: the rest of the drawing, descriptions, what else stands in a tag, such as the
+  ports of an edge, and attributes of the file as a whole;
+- ports of nodes, hyperedges, graphs within nodes, several graphs in one file and two data of one name are refused.
 """
 
 from __future__ import annotations
@@ -18,16 +20,17 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+from contextlib import contextmanager
 from tempfile import SpooledTemporaryFile
 from typing import TYPE_CHECKING, Any, BinaryIO
+from xml.etree.ElementTree import Element
 
 from polaris_core import EdgeKey, ValidationError, parse_json
 from polaris_formats.networks import Records, at, check_size, network
-from polaris_formats.xml_tree import GRAPHML, tree_of
+from polaris_formats.xml_tree import GRAPHML, Tree, tree_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Mapping
-    from xml.etree.ElementTree import Element
 
     from polaris_core import Edge, Node, UpsertEdge, UpsertNode
     from polaris_core.abc import Losses
@@ -37,6 +40,7 @@ __all__ = ["read", "write"]
 _CHUNK_BYTES = 1 << 16
 _IN_MEMORY_BYTES = 8 << 20
 _JSON = "json:"
+_TAKEN = frozenset({"id", "source", "target", "directed"})  # what else stands in a tag is lost, but hints for parsers
 _TRUTH = {"true": True, "1": True, "false": False, "0": False}
 # What XML 1.0 has and hands on as it is; of the control characters an attribute keeps none, a text two.
 _WORD = re.compile("[\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]+")
@@ -50,41 +54,68 @@ def read(file: BinaryIO, losses: Losses) -> Iterator[UpsertNode | UpsertEdge]:
     Raises `ValidationError`, with the line wherever it is known, for what it cannot understand, and for a document type
     declaration: its entities could stand for any amount of text.
     """
-    import networkx as nx
-
     tree = tree_of(file)
     if tree.graph.find(f"{GRAPHML}data") is not None:
         losses.add(None, "attributes")
     if tree.root.find(f"{GRAPHML}data") is not None:
         losses.add(None, "drawing")
     undirected = tree.graph.get("edgedefault") != "directed"
-    tree.graph.set("edgedefault", "directed")  # or networkx would turn edges round
-    flags = []
-    for number, (edge, _line) in enumerate(tree.edges):
-        flag = edge.attrib.pop("directed", None)
-        flags.append({"directed": False} if (undirected if flag is None else flag == "false") else {})
-        edge.set("id", str(number))  # or edges with one id would become one
-    reader = nx.GraphMLReader(force_multigraph=True)
-    try:
-        keys, _ = reader.find_graphml_keys(tree.root)  # type: ignore[no-untyped-call]
-        graph = reader.make_graph(tree.graph, keys, {})  # type: ignore[no-untyped-call]
-        defaults = _defaults(tree.defaults, keys)
-    except (nx.NetworkXError, KeyError, TypeError, ValueError) as error:
-        raise ValidationError(f"networkx cannot read it: {type(error).__name__}: {str(error)[:200]}") from error
+    data = _Data(tree)
     records = Records()
     for element, line in tree.nodes:
         with at(f"line {line}"):
-            name = element.attrib["id"]
-            node = records.node(_word(name), _decoded({**defaults["node"], **graph.nodes[name]}))
+            node = records.node(_word(element.attrib["id"]), _decoded(data.of(element, "node")))
         _count(element, node.name, losses)
         yield node
-    for number, (element, line) in enumerate(tree.edges):
+    for element, line in tree.edges:
+        flag = element.get("directed")
+        directed = {"directed": False} if (undirected if flag is None else flag == "false") else {}
         with at(f"line {line}"):
-            source, target = element.attrib["source"], element.attrib["target"]
-            data = {**flags[number], **defaults["edge"], **graph.get_edge_data(source, target, number)}
-            edge_ = records.edge(_word(source), _word(target), _decoded(data))
-        _count(element, EdgeKey(edge_.source, edge_.type, edge_.target), losses)
-        yield edge_
+            said = _decoded({**directed, **data.of(element, "edge")})
+            edge = records.edge(_word(element.attrib["source"]), _word(element.attrib["target"]), said)
+        _count(element, EdgeKey(edge.source, edge.type, edge.target), losses)
+        yield edge
+
+
+class _Data:
+    """What the data of a document's nodes and edges say, as networkx understands them."""
+
+    def __init__(self, tree: Tree) -> None:
+        import networkx as nx
+
+        self._reader = nx.GraphMLReader()
+        with _understood():
+            self._keys, _ = self._reader.find_graphml_keys(tree.root)  # type: ignore[no-untyped-call]
+            self._defaults = _defaults(tree.defaults, self._keys)
+
+    def of(self, element: Element, scope: str) -> dict[str, Any]:
+        """Return the data of an element; what is drawn counts where nothing else is called like it."""
+        drawing, texts, names = Element(""), Element(""), set[str]()
+        for data in element.findall(f"{GRAPHML}data"):
+            if len(data):
+                drawing.append(data)
+                continue
+            texts.append(data)
+            name = self._keys.get(data.attrib["key"], {}).get("name")
+            if name in names:
+                raise ValidationError(f"two data are called {name[:80]!r}")
+            names.add(name)
+        with _understood():
+            drawn = self._reader.decode_data_elements(self._keys, drawing) if len(drawing) else {}  # type: ignore[no-untyped-call]
+            said = self._reader.decode_data_elements(self._keys, texts)  # type: ignore[no-untyped-call]
+        seen = {name: value for name, value in drawn.items() if value is not None}
+        return {**seen, **self._defaults[scope], **said}
+
+
+@contextmanager
+def _understood() -> Iterator[None]:
+    """Say what networkx does not understand."""
+    import networkx as nx
+
+    try:
+        yield
+    except (nx.NetworkXError, KeyError, TypeError, ValueError) as error:
+        raise ValidationError(f"networkx cannot read it: {type(error).__name__}: {str(error)[:200]}") from error
 
 
 def _defaults(texts: Mapping[str, str], keys: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
@@ -104,6 +135,8 @@ def _count(element: Element, key: str | EdgeKey, losses: Losses) -> None:
         losses.add(key, "drawing")
     if element.find(f"{GRAPHML}desc") is not None:
         losses.add(key, "descriptions")
+    if any(name not in _TAKEN and not name.startswith("parse.") for name in element.attrib):
+        losses.add(key, "XML attributes")
 
 
 async def write(records: AsyncIterator[Node | Edge], _losses: Losses) -> AsyncIterator[bytes]:

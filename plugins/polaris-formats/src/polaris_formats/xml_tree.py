@@ -63,6 +63,7 @@ class _Parsing:
         self._tree = Tree()
         self._builder = TreeBuilder()
         self._above: list[tuple[str, Element]] = []
+        self._keys = set[str]()
         self._count = 0
         self._parser = expat.ParserCreate(namespace_separator="}")
         self._parser.buffer_text = True
@@ -127,6 +128,10 @@ class _Parsing:
                 self._refuse(f"an element {kind!r} without {name!r}")
         if kind == "graph" and self._tree.graph.tag:
             self._refuse("a second graph in one file")
+        if kind == "key":
+            if attributes["id"] in self._keys:
+                self._refuse(f"two keys with the id {attributes['id'][:80]!r}")
+            self._keys.add(attributes["id"])
         if kind == "key" and "yfiles.type" not in attributes and attributes.get("attr.type") not in _TYPES:
             self._refuse(f"a key whose attr.type is none of {', '.join(sorted(_TYPES))}")
         check_size(len(self._tree.nodes) + len(self._tree.edges), 0)
