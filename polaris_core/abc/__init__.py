@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from polaris_core.abc.decision import deciding
     from polaris_core.abc.events import Event, EventLog, EventStoreSpec
     from polaris_core.abc.flaws import flaws_of
-    from polaris_core.abc.formats import FormatSpec, Loss, Losses, OnLoss
+    from polaris_core.abc.formats import MAX_LINE_BYTES, FormatSpec, Loss, Losses, OnLoss, read_lines
     from polaris_core.abc.futures import settle
     from polaris_core.abc.image import Image
     from polaris_core.abc.location import Location
@@ -123,7 +123,7 @@ _HOMES = {
     "polaris_core.abc.decision": ("deciding",),
     "polaris_core.abc.events": ("Event", "EventLog", "EventStoreSpec"),
     "polaris_core.abc.flaws": ("flaws_of",),
-    "polaris_core.abc.formats": ("FormatSpec", "Loss", "Losses", "OnLoss"),
+    "polaris_core.abc.formats": ("MAX_LINE_BYTES", "FormatSpec", "Loss", "Losses", "OnLoss", "read_lines"),
     "polaris_core.abc.futures": ("settle",),
     "polaris_core.abc.image": ("Image",),
     "polaris_core.abc.location": ("Location",),
@@ -196,6 +196,7 @@ _MODULES = {name: module for module, names in _HOMES.items() for name in names}
 __all__ = [
     "FORMAT",
     "KEY_CHARACTERS",
+    "MAX_LINE_BYTES",
     "NETWORK",
     "WEIGHTS",
     "Backup",
@@ -286,6 +287,7 @@ __all__ = [
     "needs_ends",
     "order_key",
     "predicate",
+    "read_lines",
     "run_program",
     "searched_paths",
     "settle",

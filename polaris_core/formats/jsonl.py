@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import orjson
 
-from polaris_core.codec import from_json, parse_json
+from polaris_core.abc.formats import read_lines
+from polaris_core.codec import from_json
 from polaris_core.errors import ValidationError
 from polaris_core.model import Edge, Node
 from polaris_core.mutations import UpsertEdge, UpsertNode
@@ -29,32 +30,18 @@ if TYPE_CHECKING:
 
     from polaris_core.abc import Losses
 
-__all__ = ["MAX_LINE_BYTES", "read", "write"]
-
-# A record is at most 1 MiB of canonical JSON unless the settings allow more, and another program may spell each of its
-# characters as six.
-MAX_LINE_BYTES = 16 << 20
+__all__ = ["read", "write"]
 
 _CHUNK_BYTES = 1 << 16
 _LINE = orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z
 
 
 def read(file: BinaryIO, _losses: Losses) -> Iterator[UpsertNode | UpsertEdge]:
-    """Yield one record a line; empty lines are passed over. Nothing is lost but the provenance, as said above.
+    """Return an iterator of one record a line; empty lines are passed over. Nothing is lost but the provenance, as said above.
 
     Raises `ValidationError` with the line's number for one that is too long, no JSON, or no node or edge.
     """
-    number = 0
-    while line := file.readline(MAX_LINE_BYTES + 1):
-        number += 1
-        if len(line) > MAX_LINE_BYTES:
-            raise ValidationError(f"line {number}: longer than {MAX_LINE_BYTES:,} bytes")
-        if line.isspace():
-            continue
-        try:
-            yield _record(parse_json(line))
-        except ValidationError as error:
-            raise ValidationError(f"line {number}: {error}") from error
+    return read_lines(file, _record)
 
 
 def _record(value: object) -> UpsertNode | UpsertEdge:

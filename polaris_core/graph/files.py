@@ -17,9 +17,10 @@ from polaris_core.errors import InvalidValueError, UnsupportedError
 from polaris_core.formats.destinations import Destination
 from polaris_core.formats.sources import Source, open_source
 from polaris_core.graph.questions import Statistics
-from polaris_core.model import Edge, Node
+from polaris_core.model import Edge, Node, Path
 from polaris_core.mutations import Loaded, UpsertEdge, UpsertNode
 from polaris_core.registry import default
+from polaris_core.schema import TypeSchema
 from polaris_core.storage.loading import pieces
 
 __all__ = ["Exported", "File", "Imported", "Importing", "exported", "importing"]
@@ -59,6 +60,14 @@ class State(Protocol):
 
     async def statistics(self) -> Statistics:
         """Count them."""
+        ...
+
+    async def schemas(self) -> tuple[TypeSchema, ...]:
+        """Return the schemas of types."""
+        ...
+
+    async def searched_attributes(self) -> tuple[Path, ...]:
+        """Return the paths that searches look at."""
         ...
 
 
@@ -106,6 +115,10 @@ async def exported(
     if spec.write is None:
         raise UnsupportedError(f"the format {spec.name!r} cannot be written", capability="write")
     losses = Losses(f"the format {spec.name!r}", on_loss)
+    if await state.schemas():
+        losses.add_of_graph("schemas")
+    if await state.searched_attributes():
+        losses.add_of_graph("choice of searched attributes")
     counts = {Node: 0, Edge: 0}
     total = None
     _check(progress)

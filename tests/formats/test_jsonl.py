@@ -24,7 +24,7 @@ from polaris_core import (
     open_graph_blocking,
     to_json,
 )
-from polaris_core.abc import Losses
+from polaris_core.abc import MAX_LINE_BYTES, Losses
 from polaris_core.formats import jsonl
 from polaris_core.formats.plugin import polaris_formats
 
@@ -193,10 +193,10 @@ def test_what_is_no_node_or_edge_is_refused_with_its_line(line: bytes) -> None:
 
 
 def test_a_line_without_an_end_is_refused_before_it_is_read_to_it() -> None:
-    file = io.BytesIO(b" " * (2 * jsonl.MAX_LINE_BYTES))
+    file = io.BytesIO(b" " * (2 * MAX_LINE_BYTES))
     with pytest.raises(ValidationError, match="line 1: longer than"):
         list(jsonl.read(file, LOSSES))
-    assert file.tell() == jsonl.MAX_LINE_BYTES + 1
+    assert file.tell() == MAX_LINE_BYTES + 1
 
 
 def test_the_plugin_offers_both_ways() -> None:

@@ -126,6 +126,17 @@ def test_what_a_format_cannot_hold_is_counted_or_refuses_the_export(on: On, tmp_
         assert (tmp_path / "names").read_bytes() == b"a\nb\n"
 
 
+def test_what_the_graph_has_beside_its_records_is_counted_or_refuses_the_export(on: On) -> None:
+    @on
+    async def _(graph: Graph) -> None:
+        await graph.set_schema("node", "letter", {"type": "object"})
+        await graph.set_searched_attributes("title")
+        exported = await graph.export_file(io.BytesIO(), "jsonl")
+        assert list(map(str, exported.losses)) == ["schemas of the graph", "choice of searched attributes of the graph"]
+        with pytest.raises(LossError, match="cannot hold the schemas of the graph"):
+            await graph.export_file(io.BytesIO(), "jsonl", on_loss="error")
+
+
 def test_an_export_is_one_state_whatever_is_written_meanwhile_and_a_view_exports_its_own(on: On) -> None:
     @on
     async def body(graph: Graph) -> None:

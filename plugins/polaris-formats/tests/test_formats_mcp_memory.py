@@ -10,7 +10,7 @@ import pytest
 from polaris_formats import mcp_memory
 
 from polaris_core import Edge, Node, UpsertEdge, UpsertNode, ValidationError
-from polaris_core.abc import Losses
+from polaris_core.abc import MAX_LINE_BYTES, Losses
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -94,7 +94,7 @@ def test_what_is_no_entity_or_relation_is_refused_with_its_line(line: bytes) -> 
 
 
 def test_a_line_without_an_end_is_refused_before_it_is_read_to_it() -> None:
-    file = io.BytesIO(b" " * (2 * mcp_memory.MAX_LINE_BYTES))
+    file = io.BytesIO(b" " * (2 * MAX_LINE_BYTES))
     with pytest.raises(ValidationError, match="line 1: longer than"):
         list(mcp_memory.read(file, Losses("a graph")))
-    assert file.tell() == mcp_memory.MAX_LINE_BYTES + 1
+    assert file.tell() == MAX_LINE_BYTES + 1

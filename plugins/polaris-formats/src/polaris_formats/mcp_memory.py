@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import orjson
 
-from polaris_core import Edge, UpsertEdge, UpsertNode, ValidationError, parse_json
+from polaris_core import Edge, UpsertEdge, UpsertNode, ValidationError
+from polaris_core.abc import read_lines
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -24,30 +25,18 @@ if TYPE_CHECKING:
     from polaris_core import Node
     from polaris_core.abc import Losses
 
-__all__ = ["MAX_LINE_BYTES", "read", "write"]
-
-MAX_LINE_BYTES = 16 << 20
+__all__ = ["read", "write"]
 
 _CHUNK_BYTES = 1 << 16
 _FIELDS = {"entity": ("name", "entityType", "observations"), "relation": ("from", "to", "relationType")}
 
 
 def read(file: BinaryIO, _losses: Losses) -> Iterator[UpsertNode | UpsertEdge]:
-    """Yield a node or edge a line; empty lines are passed over. Nothing is lost.
+    """Return an iterator of a node or edge a line; empty lines are passed over. Nothing is lost.
 
     Raises `ValidationError` with the line's number for one that is too long, no JSON, or neither entity nor relation.
     """
-    number = 0
-    while line := file.readline(MAX_LINE_BYTES + 1):
-        number += 1
-        if len(line) > MAX_LINE_BYTES:
-            raise ValidationError(f"line {number}: longer than {MAX_LINE_BYTES:,} bytes")
-        if line.isspace():
-            continue
-        try:
-            yield _record(parse_json(line))
-        except ValidationError as error:
-            raise ValidationError(f"line {number}: {error}") from error
+    return read_lines(file, _record)
 
 
 def _record(value: Any) -> UpsertNode | UpsertEdge:
