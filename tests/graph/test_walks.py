@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from itertools import pairwise
 from math import inf
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, cast
 
 import attrs
 import pytest
@@ -28,12 +28,15 @@ from polaris_core import (
     NodeNotFoundError,
     Reached,
     Route,
+    StoreDamagedError,
     Transaction,
     View,
     Walk,
     open_graph,
     open_graph_blocking,
 )
+from polaris_core.abc import Image, NodeRecord
+from polaris_core.storage.memory import MemoryStorage
 
 Direction = Literal["out", "in", "both"]
 DIRECTIONS: tuple[Direction, ...] = ("out", "in", "both")
@@ -386,6 +389,29 @@ def test_a_hub_is_walked_over_again_and_not_remembered() -> None:
         for _ in range(2):
             assert await graph.walk("n7").in_().names() == ("hub",)
         assert hops == [3]
+
+    on_graph(scenario)
+
+
+def test_a_damaged_node_that_a_walk_only_passes_costs_nobody_an_answer() -> None:
+    async def scenario(graph: Graph) -> None:
+        await chain(graph, *"abc")
+        await graph.commit([CreateNode("lost"), CreateEdge("b", "t", "lost")])
+        image = cast("Image", cast("MemoryStorage", graph.service.storage)._image)
+        (lost,) = image.nodes(("lost",))
+
+        class Damaged(Image):
+            def nodes(self, refs: Sequence[int | str]) -> list[NodeRecord | None]:
+                return [None if record == lost else record for record in super().nodes(refs)]
+
+        image.__class__ = Damaged
+        walk = graph.walk("a").out(depth=2).limit(2)
+        answers = await asyncio.gather(walk.names(), graph.get_node("b", fresh=True), walk.count())
+        assert answers[0] == ("b", "c")
+        assert answers[1].name == "b"
+        assert answers[2] == 2
+        with pytest.raises(StoreDamagedError, match="is not there"):
+            await graph.walk("a").out(depth=2).names()
 
     on_graph(scenario)
 
