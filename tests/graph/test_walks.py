@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from itertools import pairwise
-from math import inf
+from math import inf, nan
 from typing import Any, Literal, NamedTuple, cast
 
 import attrs
@@ -336,8 +336,11 @@ def test_a_node_that_is_not_there_is_an_error_with_names_that_look_alike() -> No
             lambda: graph.shortest_path("ada lovelace", "Note G"),
             lambda: graph.shortest_path("Note G", "ada lovelace"),
             lambda: graph.shortest_path("Note G", "ada lovelace", weight="w"),
+            lambda: graph.shortest_path("ada lovelace", "ada lovelace"),
+            lambda: graph.shortest_path("ada lovelace", "ada lovelace", weight="w"),
         ]
         for _ in range(2):  # the second time what can be remembered is
+            await graph.get_node("Note G")
             for question in asked:
                 with pytest.raises(NodeNotFoundError) as caught:
                     await question()
@@ -487,6 +490,11 @@ def test_what_makes_no_sense_is_refused_at_once() -> None:
             await graph.shortest_path("a", "b", weight="w", depth=2)
         with pytest.raises(InvalidValueError, match="together with a weight"):
             await graph.shortest_path("a", "b", missing=2)
+        with pytest.raises(InvalidValueError, match="not at least"):
+            await graph.shortest_path("a", "b", depth=(2, 3))  # type: ignore[arg-type]
+        for missing in (-1, nan, inf, 10**400, True, "1"):
+            with pytest.raises(InvalidValueError, match="a number of 0 or more"):
+                await graph.shortest_path("a", "a", weight="w", missing=missing)  # type: ignore[arg-type]
 
     on_graph(scenario)
 
