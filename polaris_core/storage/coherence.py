@@ -30,6 +30,9 @@ UNKNOWN: Final[Any] = object()
 _FOLLOWED = (
     1_000  # changes, or links of renamed nodes, that are looked through; where there are more, everything is forgotten
 )
+_SHORT = (
+    50  # characters of a name: a cache weighs values, not keys, so what is called longer is not remembered to be absent
+)
 _AT_ONCE = 1_000  # names whose neighbours are walked through on the event loop; more are worth a hop
 
 
@@ -106,9 +109,11 @@ class GraphCache:
                 self._adjacency.forget(seen.stale.ends)
         found = seen.found
         for name, node in found.nodes.items():
-            self._cache.set(name, node)
+            if node is not None or len(name) <= _SHORT:
+                self._cache.set(name, node)
         for key, edge in found.edges.items():
-            self._cache.set(key, edge)
+            if edge is not None or sum(map(len, key)) <= 2 * _SHORT:
+                self._cache.set(key, edge)
         for (way, name), neighbors in found.links.items():
             self._adjacency.add(way, name, neighbors)
         for (way, name, neighbor), first in found.keys.items():
