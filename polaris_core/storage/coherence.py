@@ -27,12 +27,9 @@ T = TypeVar("T")
 UNKNOWN: Final[Any] = object()
 """What `GraphCache` returns where it cannot say what the store holds."""
 
-_FOLLOWED = (
-    1_000  # changes, or links of renamed nodes, that are looked through; where there are more, everything is forgotten
-)
-_SHORT = (
-    50  # characters of a name: a cache weighs values, not keys, so what is called longer is not remembered to be absent
-)
+_FOLLOWED = 1_000  # changes, or links of renamed nodes, that are looked through; where there are more, all is forgotten
+_EDGES = 10_000  # that are forgotten one by one, under all the names they had
+_SHORT = 50  # characters of a name; a cache weighs no keys, so that what is called longer is absent is not remembered
 _AT_ONCE = 1_000  # names whose neighbours are walked through on the event loop; more are worth a hop
 
 
@@ -189,7 +186,7 @@ async def _stale(session: Session, before: Head | None, head: Head) -> Touched |
         return _NOTHING
     try:
         changes = await session.changes(before.seq, _FOLLOWED, None)
-        if not changes or changes[-1].seq != head.seq or (direct := touched(changes)) is None:
+        if not changes or changes[-1].seq != head.seq or (direct := touched(changes, _EDGES)) is None:
             return None
         return await _with_renamed(session, direct) if direct.renamed else direct
     except Exception:  # noqa: BLE001 - the feed cannot be read, which is no reason to refuse a node
@@ -209,7 +206,7 @@ async def _with_renamed(session: Session, direct: Touched) -> Touched | None:
     }
     edges, ends = set(direct.edges), set(direct.ends)
     for _, source, type, target in links:
-        if len(edges) > 10 * _FOLLOWED:
+        if len(edges) + len(names[source]) * len(names[target]) > _EDGES:
             return None
         edges.update(EdgeKey(one, type, other) for one, other in product(names[source], names[target]))
         ends |= names[source] | names[target]
