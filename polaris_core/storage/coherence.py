@@ -30,7 +30,7 @@ UNKNOWN: Final[Any] = object()
 _FOLLOWED = 1_000  # changes, or links of renamed nodes, that are looked through; where there are more, all is forgotten
 _EDGES = 10_000  # that are forgotten one by one, under all the names they had
 _SHORT = 50  # characters of a name; a cache weighs no keys, so that what is called longer is absent is not remembered
-_AT_ONCE = 1_000  # names whose neighbours are walked through on the event loop; more are worth a hop
+_AT_ONCE = 1_000  # names whose neighbours one walk goes through on the event loop; more are worth a hop
 
 
 class Seen(NamedTuple):
@@ -137,12 +137,14 @@ class _Remembered:
     def __init__(self, cache: Cache, adjacency: Adjacency) -> None:
         self._cache = cache
         self._adjacency = adjacency
+        self._left = _AT_ONCE
 
     async def find(self, names: Sequence[str]) -> Sequence[NodeRef]:
         return names
 
     async def neighbors(self, nodes: Collection[NodeRef], way: Way) -> Mapping[NodeRef, Sequence[NodeRef]]:
-        if len(nodes) > _AT_ONCE:
+        self._left -= len(nodes)
+        if self._left < 0:
             raise NotRemembered
         return cast("Mapping[NodeRef, Sequence[NodeRef]]", self._adjacency.near(way))
 

@@ -381,6 +381,25 @@ def test_more_nodes_than_a_call_returns_are_refused_and_their_names_are_not() ->
     on_graph(scenario, limits=Limits(page=5))
 
 
+def test_a_walk_to_and_fro_is_a_hop_where_it_comes_by_many_nodes_however_few_they_are() -> None:
+    async def scenario(graph: Graph) -> None:
+        names = [f"n{number}" for number in range(30)]
+        await graph.load([*map(Node, names), *(Edge(one, "t", other) for one in names for other in names)])
+        walk = graph.walk("n0")
+        for _ in range(20):
+            walk = walk.out(depth=(0, 1))
+        await walk.names()
+        hops = hops_of(graph)
+        assert len(await walk.names()) == 30
+        assert hops == [0]
+        for _ in range(20):
+            walk = walk.out(depth=(0, 1))
+        assert len(await walk.names()) == 30
+        assert hops == [1]
+
+    on_graph(scenario)
+
+
 def test_a_hub_is_walked_over_again_and_not_remembered() -> None:
     async def scenario(graph: Graph) -> None:
         names = [f"n{number}" for number in range(1_001)]
