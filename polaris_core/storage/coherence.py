@@ -34,11 +34,17 @@ _AT_ONCE = 1_000  # names whose neighbours one walk goes through on the event lo
 
 
 class Seen(NamedTuple):
-    """What a read saw: where the state stands, what it found there, and what to forget, None for everything."""
+    """What a read saw: where the state stands, what it found there, and what to forget, None for everything.
+
+    What to forget was touched after the change `since`. `assumed` says that nobody looked where the state stands, as the stamp
+    before the read was that of what is known.
+    """
 
     head: Head
     found: Found
     stale: Touched | None
+    since: int = 0
+    assumed: bool = False
 
 
 class _Known(NamedTuple):
@@ -81,9 +87,9 @@ class GraphCache:
         """Return what a read has seen, as part of its program; `stamp` is that from before it."""
         before, known = self._known
         if before is not None and stamp is not None and stamp == known:
-            return Seen(before, found, _NOTHING)
+            return Seen(before, found, _NOTHING, before.seq, assumed=True)
         head = await session.head()
-        return Seen(head, found, await _stale(session, before, head))
+        return Seen(head, found, await _stale(session, before, head), 0 if before is None else before.seq)
 
     def take(self, seen: Seen, stamp: int | None) -> None:
         """Take in what a read has seen, whose state had this stamp; None where the stamp moved while it was read.
@@ -91,6 +97,8 @@ class GraphCache:
         Of reads that end in another order than they began in, the one that saw less changes nothing; nor does one of another
         history while which the stamp moved, as that may be the history before.
         """
+        if seen.assumed and stamp is None:  # it may be of the state after
+            return
         head, (before, known) = seen.head, self._known
         if before != head:
             same_history = before is not None and before[:2] == head[:2]
@@ -98,7 +106,7 @@ class GraphCache:
                 return
             known = None
             self._known = _Known(before)
-            if seen.stale is None or not same_history:
+            if seen.stale is None or before is None or not same_history or before.seq < seen.since:
                 self._forget_all()
             else:
                 self._cache.invalidate_many(seen.stale.nodes)

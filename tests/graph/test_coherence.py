@@ -471,6 +471,32 @@ def test_a_walk_in_another_thread_is_given_no_parts_of_two_states() -> None:
     assert cache.explore(interrupted, store.stamp) is UNKNOWN
 
 
+def test_what_was_read_while_the_stamp_moved_is_not_mixed_with_what_is_known() -> None:
+    store, cache = Store(), new()
+    store.commit(*JOINED)
+    read(store, cache, *NAMES)
+    stamp, before = store.stamp, store.node("a")
+    reading = Reading(store, cache, ())
+    store.commit(PatchNode("a", Patch(set={"n": 1})))
+    reading.seen.found.nodes["a"] = store.node("a")  # the session began after the stamp was looked at
+    reading.end(store, cache)
+    assert cache.get("a", stamp) in (UNKNOWN, before)
+
+
+def test_a_read_that_knows_what_to_forget_since_a_later_state_than_is_known_costs_everything() -> None:
+    store, cache = Store(), new()
+    store.commit(*map(CreateNode, NAMES))
+    slow = Reading(store, cache, NAMES)
+    store.commit(PatchNode("a", Patch(set={"n": 1})))
+    read(store, cache, "a")
+    store.commit(PatchNode("b", Patch(set={"n": 1})))
+    late = Reading(store, cache, ("b",))
+    cache.distrust()
+    slow.end(store, cache)
+    late.end(store, cache)
+    assert cache.get("a", store.stamp) in (UNKNOWN, store.node("a"))
+
+
 def test_what_a_walk_raises_is_raised() -> None:
     store, cache = Store(), new()
     read(store, cache, "a")
