@@ -181,6 +181,7 @@ async def _across(
 
 async def _end(ground: Ground, starts: Sequence[str], steps: Sequence[_Step]) -> Sequence[NodeRef]:
     """Return the nodes at the end of a walk."""
+    ground.bound(len(starts))
     nodes = await ground.find(starts)
     if not steps or not isinstance(steps[0], _Along):  # nothing else would notice that there is no such node
         await ground.nodes(nodes)

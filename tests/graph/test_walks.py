@@ -353,6 +353,7 @@ def test_a_walk_that_comes_by_too_much_is_refused() -> None:
     async def scenario(graph: Graph) -> None:
         await chain(graph, *(f"n{number}" for number in range(20)))
         asked: list[Callable[[], Awaitable[object]]] = [
+            lambda: graph.walk(*(f"n{number}" for number in range(11))).names(),
             lambda: graph.walk("n0").out(depth=19).names(),
             lambda: graph.walk("n0").out(depth=19, edges={"w": 1}).names(),
             lambda: graph.traverse("n0", depth=19),
