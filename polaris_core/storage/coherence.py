@@ -7,6 +7,7 @@ brings along the changes since that place; what they touched is forgotten, and a
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Mapping, Sequence
 from itertools import pairwise, product
 from typing import Any, Final, NamedTuple, NoReturn, TypeVar, cast
@@ -26,6 +27,8 @@ T = TypeVar("T")
 
 UNKNOWN: Final[Any] = object()
 """What `GraphCache` returns where it cannot say what the store holds."""
+
+_log = logging.getLogger(__name__)
 
 _FOLLOWED = 1_000  # changes, or links of renamed nodes, that are looked through; where there are more, all is forgotten
 _EDGES = 10_000  # that are forgotten one by one, under all the names they had
@@ -69,7 +72,11 @@ class GraphCache:
         """Return the node of a name or the edge of a key, or None where there is none, in the state of a stamp, or `UNKNOWN`."""
         if stamp is None or stamp != self._known.stamp:
             return UNKNOWN
-        return self._cache.get(key, UNKNOWN)
+        try:
+            return self._cache.get(key, UNKNOWN)
+        except Exception:  # noqa: BLE001 - a cache that fails keeps nobody from an answer
+            _log.exception("the cache failed")
+            return UNKNOWN
 
     def explore(self, exploration: Exploration[T], stamp: int | None) -> T:
         """Return what an exploration finds in what is remembered of the state of a stamp, or `UNKNOWN`."""
@@ -128,7 +135,10 @@ class GraphCache:
     def clear(self) -> None:
         """Forget everything."""
         self.distrust()
-        self._forget_all()
+        try:
+            self._forget_all()
+        except Exception:  # noqa: BLE001 - as in `get`; nothing of it is served before it could be cleared
+            _log.exception("the cache failed")
 
     def _forget_all(self) -> None:
         self._cache.clear()
@@ -172,7 +182,11 @@ class _Remembered:
     async def nodes(self, nodes: Sequence[NodeRef]) -> Sequence[Node]:
         if len(nodes) > _AT_ONCE:
             raise NotRemembered
-        found = [self._cache.get(name) for name in nodes]
+        try:
+            found = [self._cache.get(name) for name in nodes]
+        except Exception:  # noqa: BLE001 - as in `GraphCache.get`
+            _log.exception("the cache failed")
+            raise NotRemembered from None
         if None in found:
             raise NotRemembered
         return cast("list[Node]", found)
