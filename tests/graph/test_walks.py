@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import tracemalloc
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from itertools import pairwise
 from math import inf, nan
+from tempfile import TemporaryDirectory
 from typing import Any, Literal, NamedTuple, cast
 
 import attrs
@@ -262,9 +264,9 @@ def test_a_traversal_comes_by_the_nearest_first_each_over_an_edge_from_nearer(
 # --- what is asked for beyond that --------------------------------------------------------------------------------------
 
 
-def on_graph(scenario: Callable[[Graph], Awaitable[None]], **settings: Any) -> None:
+def on_graph(scenario: Callable[[Graph], Awaitable[None]], url: str = "memory:", **settings: Any) -> None:
     async def main() -> None:
-        async with open_graph("memory:", **settings) as graph:
+        async with open_graph(url, **settings) as graph:
             await scenario(graph)
 
     asyncio.run(main())
@@ -399,6 +401,25 @@ def test_a_walk_to_and_fro_is_a_hop_where_it_comes_by_many_nodes_however_few_the
         assert hops == [1]
 
     on_graph(scenario)
+
+
+def test_of_nodes_that_are_only_named_counted_or_looked_at_no_more_than_a_page_is_in_memory() -> None:
+    async def scenario(graph: Graph) -> None:
+        names = [f"n{number}" for number in range(3_000)]
+        await graph.load([Node("hub"), *(Node(name, "t", {"text": "x" * 10_000}) for name in names)])
+        await graph.load([Edge("hub", "t", name) for name in names])
+        walk = graph.walk("hub").out()
+        looked_at = walk.where({"text": {"$exists": False}})
+        for answer in (walk.names, walk.count, looked_at.count):
+            tracemalloc.start()
+            try:
+                await answer()
+                assert tracemalloc.get_traced_memory()[1] < 18 << 20
+            finally:
+                tracemalloc.stop()
+
+    with TemporaryDirectory() as folder:
+        on_graph(scenario, url=f"sqlite:///{folder}/kg.db", cache=None)
 
 
 def test_a_hub_is_walked_over_again_and_not_remembered() -> None:
