@@ -3,31 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TypeVar
+from sys import float_info
+from typing import cast
 
 from polaris_core.errors import InvalidValueError
 from polaris_core.graph.arguments import Where, direction_of, filter_of, names_of, types_of
 from polaris_core.graph.asking import Asking
 from polaris_core.graph.degrees import Degrees, Hub, Hubs
-from polaris_core.graph.questions import (
-    Neighbor,
-    Neighbors,
-)
+from polaris_core.graph.questions import Neighbor, Neighbors
 from polaris_core.graph.routes import FewestEdges, LeastWeight, Route
 from polaris_core.graph.subgraphs import Subgraph, SubgraphOf
 from polaris_core.graph.traversal import Traversal, Traversing
 from polaris_core.graph.walks import Depth, Walk, depth_of
 from polaris_core.model import Path, path_of
-from polaris_core.query import (
-    Page,
-)
+from polaris_core.query import Page
 from polaris_core.records import Direction
 from polaris_core.storage.grounds import Way
 from polaris_core.values import normalize_name, normalize_type
 
 __all__ = ["Around"]
-
-T = TypeVar("T")
 
 
 class Around(Asking):
@@ -98,6 +92,8 @@ class Around(Asking):
         """
         ends = normalize_name(source), normalize_name(target)
         way, filter = Way(direction_of(direction), types_of(types)), filter_of("edge", where=edges)
+        if isinstance(cast("object", depth), tuple):
+            raise InvalidValueError("a path is bounded by how many edges it has at most, not at least")
         most = None if depth is None else depth_of(depth)[1]
         if weight is None:
             if missing is not None:
@@ -105,6 +101,8 @@ class Around(Asking):
             return await self._explore(FewestEdges(source=ends[0], target=ends[1], way=way, edges=filter, most=most))
         if most is not None:
             raise InvalidValueError("a path is bounded by depth, or has the least weight, but not both")
+        if missing is not None and (type(missing) not in (int, float) or not 0 <= missing <= float_info.max):
+            raise InvalidValueError(f"what an edge weighs that has no weight is a number of 0 or more, not {missing!r}")
         path = path_of(weight)
         return await self._explore(
             LeastWeight(source=ends[0], target=ends[1], way=way, edges=filter, weight=path, missing=missing)

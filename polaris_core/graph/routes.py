@@ -109,7 +109,7 @@ def _chain(came_from: Mapping[NodeRef, NodeRef | None], node: NodeRef | None) ->
 
 @attrs.frozen(kw_only=True)
 class LeastWeight:
-    """The exploration of a path whose edges weigh least together, of which there are at most `most`.
+    """The exploration of a path whose edges weigh least together.
 
     What an edge weighs stands at the path `weight` of its attributes, and is `missing` where nothing stands there.
     """
@@ -123,7 +123,8 @@ class LeastWeight:
 
     async def __call__(self, ground: Ground) -> Route | None:
         """Return a path, None where there is none; raises `InvalidValueError` for an edge without a weight of 0 or more."""
-        source, target = await ground.find((self.source, self.target))
+        source, target = ends = await ground.find((self.source, self.target))
+        await ground.nodes(ends)  # which refuses an end that is not there, wherever the search ends
         least: dict[NodeRef, float] = {source: 0}
         arrivals: dict[NodeRef, tuple[NodeRef, Edge] | None] = {}
         order = count()  # of two that are as near the one that was found first goes first

@@ -150,7 +150,12 @@ class Walk:
 
     async def count(self) -> int:
         """Return at how many nodes the walk ends; raises as `names` does."""
-        return len(await self.names())
+        starts, steps = self._starts, self._steps
+
+        async def exploration(ground: Ground) -> int:
+            return len(await _end(ground, starts, steps))
+
+        return await self._asking._explore(exploration)  # noqa: SLF001 - a walk is part of the verbs that read
 
 
 def depth_of(depth: Depth) -> tuple[int, int]:
@@ -181,6 +186,7 @@ async def _across(
 
 async def _end(ground: Ground, starts: Sequence[str], steps: Sequence[_Step]) -> Sequence[NodeRef]:
     """Return the nodes at the end of a walk."""
+    ground.bound(len(starts))
     nodes = await ground.find(starts)
     if not steps or not isinstance(steps[0], _Along):  # nothing else would notice that there is no such node
         await ground.nodes(nodes)

@@ -27,8 +27,8 @@ class Touched(NamedTuple):
     renamed: Mapping[int, frozenset[str]]
 
 
-def touched(changes: Iterable[ChangeRecord]) -> Touched | None:
-    """Return what some changes have touched; None where that may be anything."""
+def touched(changes: Iterable[ChangeRecord], most: int) -> Touched | None:
+    """Return what some changes have touched; None where that may be anything, or is more than so many edges."""
     nodes, ends = set[str](), set[str]()
     renamed: dict[int, set[str]] = {}
     edges: list[tuple[ChangeRecord, EdgeKey]] = []
@@ -55,6 +55,8 @@ def touched(changes: Iterable[ChangeRecord]) -> Touched | None:
     for change, key in edges:
         sources = renamed.get(change.source, set()) | {key.source}
         targets = renamed.get(change.target, set()) | {key.target}
+        if len(keys) + len(sources) * len(targets) > most:  # of ends that were renamed over and over
+            return None
         keys.update(EdgeKey(source, key.type, target) for source, target in product(sources, targets))
         if change.kind != "edge.updated":
             ends |= sources | targets

@@ -7,6 +7,7 @@ brings along the changes since that place; what they touched is forgotten, and a
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Mapping, Sequence
 from itertools import pairwise, product
 from typing import Any, Final, NamedTuple, NoReturn, TypeVar, cast
@@ -27,18 +28,26 @@ T = TypeVar("T")
 UNKNOWN: Final[Any] = object()
 """What `GraphCache` returns where it cannot say what the store holds."""
 
-_FOLLOWED = (
-    1_000  # changes, or links of renamed nodes, that are looked through; where there are more, everything is forgotten
-)
-_AT_ONCE = 1_000  # names whose neighbours are walked through on the event loop; more are worth a hop
+_log = logging.getLogger(__name__)
+
+_FOLLOWED = 1_000  # changes, or links of renamed nodes, that are looked through; where there are more, all is forgotten
+_EDGES = 10_000  # that are forgotten one by one, under all the names they had
+_SHORT = 50  # characters of a name; a cache weighs no keys, so that what is called longer is absent is not remembered
+_AT_ONCE = 1_000  # names whose neighbours one walk goes through on the event loop; more are worth a hop
 
 
 class Seen(NamedTuple):
-    """What a read saw: where the state stands, what it found there, and what to forget, None for everything."""
+    """What a read saw: where the state stands, what it found there, and what to forget, None for everything.
+
+    What to forget was touched after the change `since`. `assumed` says that nobody looked where the state stands, as the stamp
+    before the read was that of what is known.
+    """
 
     head: Head
     found: Found
     stale: Touched | None
+    since: int = 0
+    assumed: bool = False
 
 
 class _Known(NamedTuple):
@@ -63,7 +72,11 @@ class GraphCache:
         """Return the node of a name or the edge of a key, or None where there is none, in the state of a stamp, or `UNKNOWN`."""
         if stamp is None or stamp != self._known.stamp:
             return UNKNOWN
-        return self._cache.get(key, UNKNOWN)
+        try:
+            return self._cache.get(key, UNKNOWN)
+        except Exception:  # noqa: BLE001 - a cache that fails keeps nobody from an answer
+            _log.exception("the cache failed")
+            return UNKNOWN
 
     def explore(self, exploration: Exploration[T], stamp: int | None) -> T:
         """Return what an exploration finds in what is remembered of the state of a stamp, or `UNKNOWN`."""
@@ -81,9 +94,9 @@ class GraphCache:
         """Return what a read has seen, as part of its program; `stamp` is that from before it."""
         before, known = self._known
         if before is not None and stamp is not None and stamp == known:
-            return Seen(before, found, _NOTHING)
+            return Seen(before, found, _NOTHING, before.seq, assumed=True)
         head = await session.head()
-        return Seen(head, found, await _stale(session, before, head))
+        return Seen(head, found, await _stale(session, before, head), 0 if before is None else before.seq)
 
     def take(self, seen: Seen, stamp: int | None) -> None:
         """Take in what a read has seen, whose state had this stamp; None where the stamp moved while it was read.
@@ -91,6 +104,8 @@ class GraphCache:
         Of reads that end in another order than they began in, the one that saw less changes nothing; nor does one of another
         history while which the stamp moved, as that may be the history before.
         """
+        if seen.assumed and stamp is None:  # it may be of the state after
+            return
         head, (before, known) = seen.head, self._known
         if before != head:
             same_history = before is not None and before[:2] == head[:2]
@@ -98,7 +113,7 @@ class GraphCache:
                 return
             known = None
             self._known = _Known(before)
-            if seen.stale is None or not same_history:
+            if seen.stale is None or before is None or not same_history or before.seq < seen.since:
                 self._forget_all()
             else:
                 self._cache.invalidate_many(seen.stale.nodes)
@@ -106,9 +121,11 @@ class GraphCache:
                 self._adjacency.forget(seen.stale.ends)
         found = seen.found
         for name, node in found.nodes.items():
-            self._cache.set(name, node)
+            if node is not None or len(name) <= _SHORT:
+                self._cache.set(name, node)
         for key, edge in found.edges.items():
-            self._cache.set(key, edge)
+            if edge is not None or sum(map(len, key)) <= 2 * _SHORT:
+                self._cache.set(key, edge)
         for (way, name), neighbors in found.links.items():
             self._adjacency.add(way, name, neighbors)
         for (way, name, neighbor), first in found.keys.items():
@@ -118,7 +135,10 @@ class GraphCache:
     def clear(self) -> None:
         """Forget everything."""
         self.distrust()
-        self._forget_all()
+        try:
+            self._forget_all()
+        except Exception:  # noqa: BLE001 - as in `get`; nothing of it is served before it could be cleared
+            _log.exception("the cache failed")
 
     def _forget_all(self) -> None:
         self._cache.clear()
@@ -135,12 +155,14 @@ class _Remembered:
     def __init__(self, cache: Cache, adjacency: Adjacency) -> None:
         self._cache = cache
         self._adjacency = adjacency
+        self._left = _AT_ONCE
 
     async def find(self, names: Sequence[str]) -> Sequence[NodeRef]:
         return names
 
     async def neighbors(self, nodes: Collection[NodeRef], way: Way) -> Mapping[NodeRef, Sequence[NodeRef]]:
-        if len(nodes) > _AT_ONCE:
+        self._left -= len(nodes)
+        if self._left < 0:
             raise NotRemembered
         return cast("Mapping[NodeRef, Sequence[NodeRef]]", self._adjacency.near(way))
 
@@ -160,7 +182,11 @@ class _Remembered:
     async def nodes(self, nodes: Sequence[NodeRef]) -> Sequence[Node]:
         if len(nodes) > _AT_ONCE:
             raise NotRemembered
-        found = [self._cache.get(name) for name in nodes]
+        try:
+            found = [self._cache.get(name) for name in nodes]
+        except Exception:  # noqa: BLE001 - as in `GraphCache.get`
+            _log.exception("the cache failed")
+            raise NotRemembered from None
         if None in found:
             raise NotRemembered
         return cast("list[Node]", found)
@@ -184,7 +210,7 @@ async def _stale(session: Session, before: Head | None, head: Head) -> Touched |
         return _NOTHING
     try:
         changes = await session.changes(before.seq, _FOLLOWED, None)
-        if not changes or changes[-1].seq != head.seq or (direct := touched(changes)) is None:
+        if not changes or changes[-1].seq != head.seq or (direct := touched(changes, _EDGES)) is None:
             return None
         return await _with_renamed(session, direct) if direct.renamed else direct
     except Exception:  # noqa: BLE001 - the feed cannot be read, which is no reason to refuse a node
@@ -204,7 +230,7 @@ async def _with_renamed(session: Session, direct: Touched) -> Touched | None:
     }
     edges, ends = set(direct.edges), set(direct.ends)
     for _, source, type, target in links:
-        if len(edges) > 10 * _FOLLOWED:
+        if len(edges) + len(names[source]) * len(names[target]) > _EDGES:
             return None
         edges.update(EdgeKey(one, type, other) for one, other in product(names[source], names[target]))
         ends |= names[source] | names[target]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from itertools import chain, pairwise
 from typing import Final, NamedTuple, NoReturn, Protocol, TypeAlias, TypeVar, cast
 
@@ -216,14 +216,14 @@ class SessionGround:
 
     async def nodes(self, nodes: Sequence[NodeRef]) -> Sequence[Node]:
         """Read nodes."""
-        found = [decode_node(record) for record in await self._records(cast("Sequence[int]", nodes))]
+        found = [decode_node(record) async for record in self._records(cast("Sequence[int]", nodes))]
         self._nodes.update((node.name, node) for node in found)
         return found
 
     async def admitted(self, nodes: Sequence[NodeRef], filter: Filter) -> list[NodeRef]:
         """Read nodes, and look at them."""
         admits = predicate(filter)
-        return [record.id for record in await self._records(cast("Sequence[int]", nodes)) if admits(Facts(record))]
+        return [record.id async for record in self._records(cast("Sequence[int]", nodes)) if admits(Facts(record))]
 
     def bound(self, nodes: int) -> None:
         """Raise `LimitExceededError` where so many nodes are too many."""
@@ -248,19 +248,19 @@ class SessionGround:
 
     # --- reading --------------------------------------------------------------------------------------------------
 
-    async def _records(self, ids: Sequence[int]) -> list[NodeRecord]:
-        records: list[NodeRecord] = []
+    async def _records(self, ids: Sequence[int]) -> AsyncIterator[NodeRecord]:
+        """Yield the records of nodes; no more than a page of them, which may be large, is in memory."""
         for start in range(0, len(ids), _NODES):
             asked = ids[start : start + _NODES]
             for id, record in zip(asked, await self._session.nodes(asked), strict=True):
                 if record is None:
                     raise StoreDamagedError(f"an edge ends at node {id}, which is not there", where=f"node {id}")
                 self._names[id] = record.name
-                records.append(record)
-        return records
+                yield record
 
     async def _name(self, ids: Collection[int]) -> None:
-        await self._records([id for id in ids if id not in self._names])
+        async for _ in self._records([id for id in ids if id not in self._names]):
+            pass
 
     async def _links_of(self, ids: Collection[int], way: Way) -> Sequence[Link]:
         if len(ids) <= _NODES:

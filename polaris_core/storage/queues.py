@@ -11,6 +11,7 @@ import logging
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar, cast
 
 from polaris_core.abc.storage import Storage
@@ -21,6 +22,7 @@ from polaris_core.errors import (
     PolarisError,
     ProgramError,
     StoreClosedError,
+    StoreDamagedError,
 )
 from polaris_core.limits import Limits
 from polaris_core.model import Edge, EdgeKey, Node
@@ -258,9 +260,10 @@ def _together(
                     answers.append(records[one])
                 elif isinstance(one, Exploring):
                     ground = SessionGround(session, limits)
-                    answers.append(await one.exploration(ground))
+                    answer = await one.exploration(ground)
                     if cache is not None:
-                        await ground.tell(found)
+                        await _learn(ground, found)
+                    answers.append(answer)
                 else:
                     answers.append(await one(session))
             except Exception as error:  # noqa: BLE001 - its caller's, and nobody else's
@@ -268,6 +271,12 @@ def _together(
         return answers, await cache.look(session, found, stamp) if cache is not None and found else None
 
     return program
+
+
+async def _learn(ground: SessionGround, found: Found) -> None:
+    """Find out what a ground can tell; where that is damaged nothing more is remembered, and the answer is not touched by it."""
+    with suppress(StoreDamagedError):
+        await ground.tell(found)
 
 
 async def _nodes(session: Session, names: Sequence[str], found: Found) -> dict[str, Node | PolarisError | None]:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from polaris_core import Graph, Node, NodeNotFoundError, StorageService, open_graph
-from polaris_core.abc import Program
+from polaris_core.abc import CacheOptions, Program
 from polaris_core.cache import LRUCache
 
 
@@ -69,6 +69,42 @@ def test_a_fresh_read_passes_the_cache_by() -> None:
             assert hops == [5]
 
     asyncio.run(main())
+
+
+def test_a_cache_that_cannot_be_asked_or_cleared_keeps_nobody_from_an_answer(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Failing(LRUCache):
+        fails = False
+
+        def get(self, key: Hashable, default: Any = None) -> Any:
+            if self.fails:
+                raise RuntimeError("out of order")
+            return super().get(key, default)
+
+        def clear(self) -> None:
+            if self.fails:
+                raise RuntimeError("out of order")
+            super().clear()
+
+    async def main() -> None:
+        cache = Failing(CacheOptions())
+        service = StorageService(str(tmp_path), "sqlite", cache=cache)
+        await service.initialize()
+        async with Graph(service) as graph:
+            await graph.create_node("a")
+            await graph.backup(tmp_path / "backup")
+            await graph.patch_node("a", set={"n": 1})
+            await graph.get_node("a")
+            cache.fails = True
+            assert (await graph.get_node("a")).attributes == {"n": 1}
+            assert len(await graph.walk("a")) == 1
+            await graph.restore(tmp_path / "backup")
+            cache.fails = False
+            assert (await graph.get_node("a")).attributes == {}
+
+    asyncio.run(main())
+    assert "the cache failed" in caplog.text
 
 
 def test_a_cache_that_fails_keeps_nobody_from_an_answer(caplog: pytest.LogCaptureFixture) -> None:

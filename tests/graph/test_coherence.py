@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Callable, Iterable, Sequence
 from itertools import product
 from typing import Any
@@ -319,8 +320,8 @@ KINDS = [
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_cache_that_overlooks_a_kind_of_change_is_found_out(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    def overlooking(changes: Iterable[ChangeRecord]) -> Touched | None:
-        return touched(change for change in changes if change.kind != kind)
+    def overlooking(changes: Iterable[ChangeRecord], most: int) -> Touched | None:
+        return touched((change for change in changes if change.kind != kind), most)
 
     monkeypatch.setattr(coherence, "touched", overlooking)
     edges = st.tuples(st.sampled_from(["join", "part", "change"]), st.sampled_from(KEYS))
@@ -331,8 +332,8 @@ def test_a_cache_that_overlooks_a_kind_of_change_is_found_out(kind: str, monkeyp
 def test_a_cache_that_overlooks_what_a_renaming_means_for_neighbours_is_found_out(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def overlooking(changes: Iterable[ChangeRecord]) -> Touched | None:
-        found = touched(changes)
+    def overlooking(changes: Iterable[ChangeRecord], most: int) -> Touched | None:
+        found = touched(changes, most)
         return found and found._replace(renamed={})
 
     monkeypatch.setattr(coherence, "touched", overlooking)
@@ -414,6 +415,25 @@ def test_a_hub_that_is_renamed_costs_everything(monkeypatch: pytest.MonkeyPatch)
     assert cache.get("c", store.stamp) is UNKNOWN
 
 
+@pytest.mark.parametrize("joined", ["before", "after"])
+def test_edges_between_nodes_that_are_renamed_over_and_over_cost_everything(joined: str) -> None:
+    store, cache = Store(), new()
+    edges = [CreateEdge("a0", f"t{number}", "b0") for number in range(30)]
+    store.commit(*map(CreateNode, ("a0", "b0", *NAMES)), *(edges if joined == "before" else ()))
+    read(store, cache, *NAMES)
+    store.commit(
+        *(edges if joined == "after" else ()),
+        *(RenameNode(f"{one}{at}", f"{one}{at + 1}") for at in range(100) for one in "ab"),
+    )
+    tracemalloc.start()
+    try:
+        read(store, cache, "b")
+        assert tracemalloc.get_traced_memory()[1] < 4 << 20
+    finally:
+        tracemalloc.stop()
+    assert cache.get("c", store.stamp) is UNKNOWN
+
+
 @pytest.mark.parametrize("failure", [StoreDamagedError("change 4 is damaged"), OSError("no such file")])
 def test_a_feed_that_cannot_be_read_costs_the_entries_and_refuses_no_node(failure: Exception) -> None:
     store, cache = Store(), new()
@@ -449,6 +469,32 @@ def test_a_walk_in_another_thread_is_given_no_parts_of_two_states() -> None:
         return first, await around(ground, "b", WAYS[0])
 
     assert cache.explore(interrupted, store.stamp) is UNKNOWN
+
+
+def test_what_was_read_while_the_stamp_moved_is_not_mixed_with_what_is_known() -> None:
+    store, cache = Store(), new()
+    store.commit(*JOINED)
+    read(store, cache, *NAMES)
+    stamp, before = store.stamp, store.node("a")
+    reading = Reading(store, cache, ())
+    store.commit(PatchNode("a", Patch(set={"n": 1})))
+    reading.seen.found.nodes["a"] = store.node("a")  # the session began after the stamp was looked at
+    reading.end(store, cache)
+    assert cache.get("a", stamp) in (UNKNOWN, before)
+
+
+def test_a_read_that_knows_what_to_forget_since_a_later_state_than_is_known_costs_everything() -> None:
+    store, cache = Store(), new()
+    store.commit(*map(CreateNode, NAMES))
+    slow = Reading(store, cache, NAMES)
+    store.commit(PatchNode("a", Patch(set={"n": 1})))
+    read(store, cache, "a")
+    store.commit(PatchNode("b", Patch(set={"n": 1})))
+    late = Reading(store, cache, ("b",))
+    cache.distrust()
+    slow.end(store, cache)
+    late.end(store, cache)
+    assert cache.get("a", store.stamp) in (UNKNOWN, store.node("a"))
 
 
 def test_what_a_walk_raises_is_raised() -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import tracemalloc
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from itertools import pairwise
-from math import inf
-from typing import Any, Literal, NamedTuple
+from math import inf, nan
+from tempfile import TemporaryDirectory
+from typing import Any, Literal, NamedTuple, cast
 
 import attrs
 import pytest
@@ -28,12 +30,15 @@ from polaris_core import (
     NodeNotFoundError,
     Reached,
     Route,
+    StoreDamagedError,
     Transaction,
     View,
     Walk,
     open_graph,
     open_graph_blocking,
 )
+from polaris_core.abc import Image, NodeRecord
+from polaris_core.storage.memory import MemoryStorage
 
 Direction = Literal["out", "in", "both"]
 DIRECTIONS: tuple[Direction, ...] = ("out", "in", "both")
@@ -259,9 +264,9 @@ def test_a_traversal_comes_by_the_nearest_first_each_over_an_edge_from_nearer(
 # --- what is asked for beyond that --------------------------------------------------------------------------------------
 
 
-def on_graph(scenario: Callable[[Graph], Awaitable[None]], **settings: Any) -> None:
+def on_graph(scenario: Callable[[Graph], Awaitable[None]], url: str = "memory:", **settings: Any) -> None:
     async def main() -> None:
-        async with open_graph("memory:", **settings) as graph:
+        async with open_graph(url, **settings) as graph:
             await scenario(graph)
 
     asyncio.run(main())
@@ -333,8 +338,11 @@ def test_a_node_that_is_not_there_is_an_error_with_names_that_look_alike() -> No
             lambda: graph.shortest_path("ada lovelace", "Note G"),
             lambda: graph.shortest_path("Note G", "ada lovelace"),
             lambda: graph.shortest_path("Note G", "ada lovelace", weight="w"),
+            lambda: graph.shortest_path("ada lovelace", "ada lovelace"),
+            lambda: graph.shortest_path("ada lovelace", "ada lovelace", weight="w"),
         ]
         for _ in range(2):  # the second time what can be remembered is
+            await graph.get_node("Note G")
             for question in asked:
                 with pytest.raises(NodeNotFoundError) as caught:
                     await question()
@@ -347,6 +355,7 @@ def test_a_walk_that_comes_by_too_much_is_refused() -> None:
     async def scenario(graph: Graph) -> None:
         await chain(graph, *(f"n{number}" for number in range(20)))
         asked: list[Callable[[], Awaitable[object]]] = [
+            lambda: graph.walk(*(f"n{number}" for number in range(11))).names(),
             lambda: graph.walk("n0").out(depth=19).names(),
             lambda: graph.walk("n0").out(depth=19, edges={"w": 1}).names(),
             lambda: graph.traverse("n0", depth=19),
@@ -375,6 +384,44 @@ def test_more_nodes_than_a_call_returns_are_refused_and_their_names_are_not() ->
     on_graph(scenario, limits=Limits(page=5))
 
 
+def test_a_walk_to_and_fro_is_a_hop_where_it_comes_by_many_nodes_however_few_they_are() -> None:
+    async def scenario(graph: Graph) -> None:
+        names = [f"n{number}" for number in range(30)]
+        await graph.load([*map(Node, names), *(Edge(one, "t", other) for one in names for other in names)])
+        walk = graph.walk("n0")
+        for _ in range(20):
+            walk = walk.out(depth=(0, 1))
+        await walk.names()
+        hops = hops_of(graph)
+        assert len(await walk.names()) == 30
+        assert hops == [0]
+        for _ in range(20):
+            walk = walk.out(depth=(0, 1))
+        assert len(await walk.names()) == 30
+        assert hops == [1]
+
+    on_graph(scenario)
+
+
+def test_of_nodes_that_are_only_named_counted_or_looked_at_no_more_than_a_page_is_in_memory() -> None:
+    async def scenario(graph: Graph) -> None:
+        names = [f"n{number}" for number in range(3_000)]
+        await graph.load([Node("hub"), *(Node(name, "t", {"text": "x" * 10_000}) for name in names)])
+        await graph.load([Edge("hub", "t", name) for name in names])
+        walk = graph.walk("hub").out()
+        looked_at = walk.where({"text": {"$exists": False}})
+        for answer in (walk.names, walk.count, looked_at.count):
+            tracemalloc.start()
+            try:
+                await answer()
+                assert tracemalloc.get_traced_memory()[1] < 18 << 20
+            finally:
+                tracemalloc.stop()
+
+    with TemporaryDirectory() as folder:
+        on_graph(scenario, url=f"sqlite:///{folder}/kg.db", cache=None)
+
+
 def test_a_hub_is_walked_over_again_and_not_remembered() -> None:
     async def scenario(graph: Graph) -> None:
         names = [f"n{number}" for number in range(1_001)]
@@ -386,6 +433,29 @@ def test_a_hub_is_walked_over_again_and_not_remembered() -> None:
         for _ in range(2):
             assert await graph.walk("n7").in_().names() == ("hub",)
         assert hops == [3]
+
+    on_graph(scenario)
+
+
+def test_a_damaged_node_that_a_walk_only_passes_costs_nobody_an_answer() -> None:
+    async def scenario(graph: Graph) -> None:
+        await chain(graph, *"abc")
+        await graph.commit([CreateNode("lost"), CreateEdge("b", "t", "lost")])
+        image = cast("Image", cast("MemoryStorage", graph.service.storage)._image)
+        (lost,) = image.nodes(("lost",))
+
+        class Damaged(Image):
+            def nodes(self, refs: Sequence[int | str]) -> list[NodeRecord | None]:
+                return [None if record == lost else record for record in super().nodes(refs)]
+
+        image.__class__ = Damaged
+        walk = graph.walk("a").out(depth=2).limit(2)
+        answers = await asyncio.gather(walk.names(), graph.get_node("b", fresh=True), walk.count())
+        assert answers[0] == ("b", "c")
+        assert answers[1].name == "b"
+        assert answers[2] == 2
+        with pytest.raises(StoreDamagedError, match="is not there"):
+            await graph.walk("a").out(depth=2).names()
 
     on_graph(scenario)
 
@@ -461,6 +531,11 @@ def test_what_makes_no_sense_is_refused_at_once() -> None:
             await graph.shortest_path("a", "b", weight="w", depth=2)
         with pytest.raises(InvalidValueError, match="together with a weight"):
             await graph.shortest_path("a", "b", missing=2)
+        with pytest.raises(InvalidValueError, match="not at least"):
+            await graph.shortest_path("a", "b", depth=(2, 3))  # type: ignore[arg-type]
+        for missing in (-1, nan, inf, 10**400, True, "1"):
+            with pytest.raises(InvalidValueError, match="a number of 0 or more"):
+                await graph.shortest_path("a", "a", weight="w", missing=missing)  # type: ignore[arg-type]
 
     on_graph(scenario)
 

@@ -8,11 +8,12 @@ import random
 import time
 import tracemalloc
 from pathlib import Path
+from sys import getsizeof
 from typing import Any, cast
 
 import pytest
 
-from polaris_core import Edge, Graph, Limits, Node, NotFoundError, open_graph
+from polaris_core import Edge, EdgeKey, Graph, Limits, Node, NotFoundError, Observation, open_graph
 from polaris_core.abc import Session
 from polaris_core.codec import decode_node
 from polaris_core.records import NodeRecord
@@ -79,18 +80,21 @@ def test_memory_stays_within_the_setting_and_is_used(tmp_path: Path) -> None:
         ({"version": "2.36-9", "section": "libs", "installed_size": 12345, "maintainer": "x" * 60}, ["y" * 80]),
         ({f"key {number}": number + 1_000 for number in range(50)}, []),
         ({"deep": {"deeper": [{"n": [1_000.5, None, True]}, "\u4e2d" * 100]}}, []),
+        ({"k" * 100_000: 1, "deep": {"\u4e2d" * 10_000: 1}}, []),
         ({}, [f"{number} " * 40 for number in range(50)]),
+        ({}, [Observation("a", "s" * 10_000)]),
     ],
 )
+@pytest.mark.parametrize("name", ["a", "n" * 1_000])
 def test_a_node_is_not_taken_for_lighter_than_it_is_nor_for_much_heavier(
-    attributes: dict[str, Any], texts: list[str]
+    name: str, attributes: dict[str, Any], texts: list[str | Observation]
 ) -> None:
     async def stored() -> NodeRecord:
         async with open_graph("memory:") as graph:
-            await graph.create_node("a", "t", attributes, texts)
+            await graph.create_node(name, "t", attributes, texts)
 
             async def program(session: Session) -> Any:
-                return (await session.nodes(("a",)))[0]
+                return (await session.nodes((name,)))[0]
 
             return cast("NodeRecord", await graph.service.read(program))
 
@@ -100,10 +104,27 @@ def test_a_node_is_not_taken_for_lighter_than_it_is_nor_for_much_heavier(
     tracemalloc.start()
     try:
         copies = [decode_node(record) for _ in range(50)]
-        size = tracemalloc.get_traced_memory()[0] / len(copies)
+        size = tracemalloc.get_traced_memory()[0] / len(copies) + getsizeof(name)  # its key in a cache
     finally:
         tracemalloc.stop()
     assert size < weight_of(copies[0]) < 2.5 * size
+
+
+@pytest.mark.parametrize("length", [10, 50, 1_000])
+def test_that_there_is_nothing_is_remembered_within_the_setting_too(length: int) -> None:
+    async def main() -> None:
+        async with open_graph("memory:", limits=Limits(cache_bytes=BYTES)) as graph:
+            for start in range(0, 20_000, 100):
+                some = [f"{number}".rjust(length, "-") for number in range(start, start + 100)]
+                keys = [EdgeKey(name, "t" * 20, name) for name in some]
+                await asyncio.gather(*map(graph.service.get_node, some), *map(graph.service.get_edge, keys))
+
+    tracemalloc.start()
+    try:
+        asyncio.run(main())
+        assert tracemalloc.get_traced_memory()[1] < BYTES / 2 + SLACK
+    finally:
+        tracemalloc.stop()
 
 
 def test_nothing_is_remembered_where_there_is_no_room() -> None:
