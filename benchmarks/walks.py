@@ -46,7 +46,7 @@ class Raw:
 
     def __init__(self, path: Path) -> None:
         self.connection = sqlite3.connect(path, isolation_level=None)
-        self.connection.executescript("PRAGMA cache_size = -65536; PRAGMA query_only = 1;")
+        self.connection.executescript("PRAGMA query_only = 1;")
 
     def get(self, name: str) -> object:
         row = self.connection.execute("SELECT id, type, revision, body FROM nodes WHERE name = ?", (name,)).fetchone()

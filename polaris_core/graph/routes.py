@@ -49,8 +49,8 @@ class FewestEdges:
     async def __call__(self, ground: Ground) -> Route | None:
         """Return a path, None where there is none."""
         source, target = ends = await ground.find((self.source, self.target))
-        await ground.nodes(ends)  # which refuses an end that is not there, wherever the search ends
         if source == target:
+            await ground.nodes(ends)  # which refuses what is not there
             return Route((self.source,), (), 0)
         ahead: dict[NodeRef, NodeRef | None] = {source: None}
         behind: dict[NodeRef, NodeRef | None] = {target: None}
@@ -67,6 +67,7 @@ class FewestEdges:
             if met is not None:
                 nodes = [*reversed(_chain(ahead, met)), *_chain(behind, met)[1:]]
                 return Route(await ground.names(nodes), await self._keys(ground, nodes), length)
+        await ground.nodes(ends)  # there is none where an end is not there
         return None
 
     async def _closer(

@@ -1,7 +1,8 @@
 """Walks: from nodes along links, step by step, as values that are asked once they are complete.
 
-What a step reaches is a set of nodes, in the order in which a search in breadth comes by them. So each node stands there once,
-however many ways lead to it, at its least distance from where the step began.
+What a step reaches is a set of nodes, in the order in which a search in breadth comes by them: first the nodes one link away, be
+they among those where the step begins or not, then those further away that were not nearer. So each node stands there once,
+however many ways lead to it.
 """
 
 from __future__ import annotations
@@ -207,9 +208,12 @@ async def _end(ground: Ground, starts: Sequence[str], steps: Sequence[_Step]) ->
 async def _along(ground: Ground, starts: Sequence[NodeRef], step: _Along, enough: int | None) -> Sequence[NodeRef]:
     """Return the nodes that a step reaches; where `enough` are enough, maybe not all of those beyond."""
     way, least, most, edges = step
-    seen, frontier = set(starts), starts
+    frontier = starts
+    seen: set[NodeRef] = set() if least else {*starts}
     reached: list[NodeRef] = [] if least else [*starts]
     for depth in range(1, most + 1):
+        if depth == 2:
+            seen.update(starts)
         near = await following(ground, frontier, way, edges)
         further: list[NodeRef] = []
         for node in frontier:

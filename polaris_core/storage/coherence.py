@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple, NoReturn, TypeVar, cast
 
 from polaris_core.abc.cache import Cache
 from polaris_core.abc.storage import drive
+from polaris_core.errors import PolarisError
 from polaris_core.history import Touched, touched
 from polaris_core.model import EdgeKey, Node
 from polaris_core.query import Filter
@@ -63,9 +64,10 @@ class GraphCache:
     `get` and `explore` may be called from any thread, `take` and `clear` on the event loop of the service only.
     """
 
-    def __init__(self, cache: Cache, adjacency: Adjacency) -> None:
+    def __init__(self, cache: Cache, adjacency: Adjacency, walk: int = _AT_ONCE) -> None:
         self._cache = cache
         self._adjacency = adjacency
+        self._at_once = min(walk, _AT_ONCE)
         self._known = _Known()  # replaced as a whole: who looks from another thread sees no half of it
 
     def get(self, key: str | EdgeKey, stamp: int | None) -> Any:
@@ -84,8 +86,12 @@ class GraphCache:
         if stamp is None or stamp != known.stamp:
             return cast("T", UNKNOWN)
         try:
-            answer = drive(exploration(_Remembered(self._cache, self._adjacency)))
+            answer = drive(exploration(_Remembered(self._cache, self._adjacency, self._at_once)))
         except NotRemembered:
+            return cast("T", UNKNOWN)
+        except PolarisError:
+            if self._known is known:
+                raise
             return cast("T", UNKNOWN)
         # In another thread than that of `take` it may have met parts of two states.
         return answer if self._known is known else cast("T", UNKNOWN)
@@ -152,10 +158,10 @@ class GraphCache:
 class _Remembered:
     """A `Ground` of what is remembered, where nodes are names; all else raises `NotRemembered`."""
 
-    def __init__(self, cache: Cache, adjacency: Adjacency) -> None:
+    def __init__(self, cache: Cache, adjacency: Adjacency, most: int) -> None:
         self._cache = cache
         self._adjacency = adjacency
-        self._left = _AT_ONCE
+        self._most = self._left = most
 
     async def find(self, names: Sequence[str]) -> Sequence[NodeRef]:
         return names
@@ -180,7 +186,7 @@ class _Remembered:
         return tuple(cast("Sequence[str]", nodes))
 
     async def nodes(self, nodes: Sequence[NodeRef]) -> Sequence[Node]:
-        if len(nodes) > _AT_ONCE:
+        if len(nodes) > self._most:
             raise NotRemembered
         try:
             found = [self._cache.get(name) for name in nodes]
@@ -195,7 +201,7 @@ class _Remembered:
         raise NotRemembered
 
     def bound(self, nodes: int) -> None:
-        if nodes > _AT_ONCE:
+        if nodes > self._most:
             raise NotRemembered
 
 
@@ -214,6 +220,7 @@ async def _stale(session: Session, before: Head | None, head: Head) -> Touched |
             return None
         return await _with_renamed(session, direct) if direct.renamed else direct
     except Exception:  # noqa: BLE001 - the feed cannot be read, which is no reason to refuse a node
+        _log.exception("the feed cannot be read, so everything is forgotten")
         return None
 
 

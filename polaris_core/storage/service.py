@@ -59,7 +59,9 @@ class StorageService:
         """
         self.options: StorageOptions = options or StorageOptions()
         self.limits: Limits = limits or Limits()
-        self._cache = None if cache is None else GraphCache(cache, Adjacency(self.limits.cache_bytes // 2))
+        self._cache = (
+            None if cache is None else GraphCache(cache, Adjacency(self.limits.cache_bytes // 2), self.limits.walk)
+        )
         self.storage: Storage = storage or _installed(storage_dir, storage_type, self.options)
         self._home = Home()
         self._writes = WriteQueue(self.storage, self.limits, self.options.now)

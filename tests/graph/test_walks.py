@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import tracemalloc
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from itertools import pairwise
 from math import inf, nan
 from tempfile import TemporaryDirectory
@@ -62,9 +62,14 @@ class Naive(NamedTuple):
                     yield key.source, key
 
     def levels(
-        self, starts: Sequence[str], direction: Direction, types: Sequence[str] | None, least: int = 0
+        self,
+        starts: Sequence[str],
+        direction: Direction,
+        types: Sequence[str] | None,
+        least: int = 0,
+        before: Iterable[str] = (),
     ) -> Iterator[list[str]]:
-        seen, frontier = set(starts), list(starts)
+        seen, frontier = {*starts, *before}, list(starts)
         while frontier:
             yield frontier
             further: dict[str, None] = {}
@@ -134,8 +139,15 @@ class Step:
 
     def naive(self, naive: Naive, starts: list[str]) -> list[str]:
         least, most = self.depth
-        levels = list(naive.levels(starts, self.direction, self.types, self.heavier))[least : most + 1]
-        reached = [name for names in levels for name in names]
+        if least == 0:
+            levels = list(naive.levels(starts, self.direction, self.types, self.heavier))
+        else:
+            near = dict.fromkeys(
+                other for name in starts for other, _ in naive.near(name, self.direction, self.types, self.heavier)
+            )
+            beyond = naive.levels([*near], self.direction, self.types, self.heavier, {*starts})
+            levels = [starts, *beyond] if near else [starts]
+        reached = [name for names in levels[least : most + 1] for name in names]
         if self.admit:
             reached = [name for name in reached if (NODES.index(name) % 2 == 1) == (self.admit == "even")]
         return reached[: self.first]
@@ -312,6 +324,32 @@ def test_what_has_been_walked_before_is_walked_without_a_hop_until_something_cha
         assert hops == [1]
 
     on_graph(scenario)
+
+
+def test_a_step_reaches_what_is_one_link_away_be_it_where_the_step_begins_or_not() -> None:
+    async def scenario(graph: Graph) -> None:
+        await chain(graph, *"abc")
+        await graph.create_edge("c", "next", "c")
+        await graph.create_edge("a", "next", "c")
+        for _ in range(2):
+            assert await graph.walk("a", "b").out().names() == ("b", "c")
+            assert await graph.walk("c").out().names() == ("c",)
+            assert await graph.walk("a").out().out().names() == ("c",)
+            assert await graph.walk("a").both(depth=3).names() == ("b", "c")
+
+    on_graph(scenario)
+
+
+def test_the_bound_of_a_walk_is_the_same_where_it_is_remembered() -> None:
+    async def scenario(graph: Graph) -> None:
+        names = [f"n{number}" for number in range(20)]
+        await chain(graph, *names)
+        for name in names:
+            await graph.walk(name).out().names()
+        with pytest.raises(LimitExceededError):
+            await graph.walk("n0").out(depth=19).names()
+
+    on_graph(scenario, limits=Limits(walk=10))
 
 
 def test_a_walk_is_one_hop_however_far_it_goes() -> None:
