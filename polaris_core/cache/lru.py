@@ -109,6 +109,7 @@ class LRUCache(Cache):
         if seconds is None:
             seconds = self._seconds
         gone: Sequence[_Departed] = ()
+        evicted = None  # let go of when the lock is free
         if self._weigh is not None:
             entry = self._entry(value, seconds)
             with self._lock:
@@ -121,13 +122,14 @@ class LRUCache(Cache):
                     gone = self._insert(key, entry)
                 else:  # the commonest case, without another call
                     if len(entries) >= self._most_entries:
-                        oldest, old = entries.popitem(last=False)
+                        evicted = entries.popitem(last=False)
                         self._evictions += 1
-                        gone = ((oldest, old, "evicted"),)
                     entries[key] = entry
                     self._sets += 1
         if gone:
             self._tell(gone)
+        elif evicted is not None and self._departed is not None:
+            self._tell([(*evicted, "evicted")])
 
     def _entry(self, value: Any, seconds: float | None) -> _Entry:
         kept = value if self._codec is None else self._codec.encode(value)
