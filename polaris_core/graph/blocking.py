@@ -83,7 +83,10 @@ class BlockingGraph(BlockingCommitted[Graph], BlockingVerbs[Graph]):
         """As `Graph.snapshot`."""
         snapshot = self._state.snapshot()
         view = self._call(snapshot.__aenter__())
-        yield BlockingView(self._thread, view)
+        try:
+            yield BlockingView(self._thread, view)
+        finally:
+            self._call(snapshot.__aexit__(None, None, None))
 
     @contextmanager
     def transaction(self, *, author: str | None = None, validate: bool = True) -> Iterator[BlockingTransaction]:

@@ -58,8 +58,9 @@ def open_graph(
 ) -> Opening:
     """Open the graph at a URL such as `sqlite:///kg.db`, `json:///directory` or `memory:`.
 
-    `cache` names the cache for nodes, None for none. `create` makes a store where there is none; `durability` is `power` or
-    `process`; `busy_seconds` is how long to wait for another process. `options` sets the three at once, with the clock.
+    `cache` names what keeps nodes and edges that were read; with None nothing is remembered, neighbours neither. `create` makes
+    a store where there is none; `durability` is `power` or `process`; `busy_seconds` is how long to wait for another process.
+    `options` sets the three at once, with the clock.
     `plugins` says where backends are looked for, among the installed ones by default. Raises
     `InvalidLocationError`, `PluginNotFoundError` with the backends there are, or a `StoreUnavailableError`.
     """

@@ -76,7 +76,9 @@ class _Tracer:
         self.deleted: dict[str, None] = {}
         self.detached: dict[str, None] = {}
         self.links: dict[tuple[str, ExpectLinks], None] = {}
-        self.schemas: dict[str, None] = {}
+        self.node_types: dict[str, None] = {}
+        self.edge_types: dict[str, None] = {}
+        self.event_types: dict[str, None] = {}
         self.rewrites = False
         self.defines = False
         self.retyped: dict[str, set[str]] = {}
@@ -119,18 +121,18 @@ class _Tracer:
     def _mutation(self, mutation: Mutation, moved: dict[str, frozenset[str]]) -> None:
         if isinstance(mutation, CreateNode):  # as most often
             self.names[mutation.name] = None
-            self.schemas[schema_key("node", mutation.type)] = None
+            self.node_types[mutation.type] = None
         elif isinstance(mutation, _EDGE_MUTATIONS):
             self._edge(mutation.key, moved)
             if isinstance(mutation, DeleteEdge):
                 self.edge_deletes += 1
             else:
-                self.schemas[schema_key("edge", mutation.type)] = None
+                self.edge_types[mutation.type] = None
         elif isinstance(mutation, (SetMeta, DeleteMeta, SetSchema, DeleteSchema)):
             self.meta[mutation.key] = None
             self.defines = self.defines or mutation.key.startswith(SCHEMAS)
         elif isinstance(mutation, Emit):
-            self.schemas[schema_key("event", mutation.type)] = None
+            self.event_types[mutation.type] = None
         else:
             self.names[mutation.name] = None
             if isinstance(mutation, RenameNode):
@@ -144,13 +146,21 @@ class _Tracer:
             elif isinstance(mutation, PatchNode):
                 self._rewrite(mutation.name, mutation.patch.type, moved)
             else:
-                self.schemas[schema_key("node", mutation.type or "node")] = None
+                self.node_types[mutation.type or "node"] = None
                 self._rewrite(mutation.name, mutation.type, moved)
+
+    def schemas(self) -> tuple[str, ...]:
+        """Return the keys of the schemas of all types that were named."""
+        return (
+            *(schema_key("node", type) for type in self.node_types),
+            *(schema_key("edge", type) for type in self.edge_types),
+            *(schema_key("event", type) for type in self.event_types),
+        )
 
     def _rewrite(self, name: str, type: str | None, moved: dict[str, frozenset[str]]) -> None:
         self.rewrites = True
         if type is not None:
-            self.schemas[schema_key("node", type)] = None
+            self.node_types[type] = None
             for stored in self._stored(name, moved):
                 self.retyped.setdefault(stored, set()).add(type)
 
@@ -181,7 +191,7 @@ def footprint(batches: Iterable[Batch], limits: Limits) -> Footprint:
         meta=tuple(traced.meta),
         receipts=_receipts(batches),
         links=tuple(traced.links),
-        schemas=tuple(traced.schemas),
+        schemas=traced.schemas(),
         rewrites=traced.rewrites,
         defines=traced.defines,
         retyped=traced.retyped,

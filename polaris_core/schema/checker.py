@@ -12,7 +12,13 @@ from typing import Any, Literal
 
 import orjson
 
-from polaris_core.errors import EdgeEndsError, LimitExceededError, SchemaViolationError
+from polaris_core.errors import (
+    EdgeEndsError,
+    InvalidSchemaError,
+    LimitExceededError,
+    SchemaViolationError,
+    StoreDamagedError,
+)
 from polaris_core.model import EdgeKey, Key
 from polaris_core.schema.accepted import accept
 from polaris_core.schema.definition import TypeSchema, type_schema
@@ -127,10 +133,15 @@ class Checker:
         return f"the {self.schema.kind} {str(key) if isinstance(key, EdgeKey) else repr(key)}"
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=1_000)  # as many as a graph has, unless its limits say otherwise
 def checker_of(key: str, body: str) -> Checker:
-    """Return what checks against the schema that a record beside the graph holds."""
-    return Checker(type_schema(key, 0, orjson.loads(body)))
+    """Return what checks against the schema that a record beside the graph holds; raises `StoreDamagedError` if it is none."""
+    try:
+        return Checker(type_schema(key, 0, orjson.loads(body)))
+    except (InvalidSchemaError, ValueError) as error:
+        raise StoreDamagedError(
+            f"what is kept as {key!r} is no schema: {error}; set it again, or delete it", where=key
+        ) from error
 
 
 def _size(value: Any) -> int:

@@ -179,9 +179,10 @@ class SessionGround:
         admits = None if filter is None else predicate(filter)
         names, crossings = self._names, list[Crossing]()
         for start in range(0, len(links), _NODES):
-            for record in await self._session.edges([link.id for link in links[start : start + _NODES]]):
+            asked = [link.id for link in links[start : start + _NODES]]
+            for id, record in zip(asked, await self._session.edges(asked), strict=True):
                 if record is None:
-                    continue
+                    raise StoreDamagedError(f"edge {id} is linked, and is not there", where=f"edge {id}")
                 source, target = names[record.source], names[record.target]
                 if admits is not None and not admits(Facts(record, source, target)):
                     continue

@@ -99,6 +99,8 @@ class StorageService:
         try:
             await self.storage.close()
         finally:
+            if self._cache is not None:
+                self._cache.clear()
             _OPEN.discard(self)
             self._open = False
             self._home.leave()

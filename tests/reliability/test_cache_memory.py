@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import random
-import time
 import tracemalloc
 from pathlib import Path
 from sys import getsizeof
@@ -31,13 +30,13 @@ def built(count: int) -> list[Node | Edge]:
     return [*nodes, *(Edge(name, "to", other) for name in names for other in chance.sample(names, 4))]
 
 
-async def life(graph: Graph, count: int, seconds: float) -> int:
+async def life(graph: Graph, count: int, turns: int) -> int:
     """Read, walk and write at random; return the most bytes of Python's that this took at any time."""
-    chance, ends, most = random.Random(2), time.monotonic() + seconds, 0
+    chance, most = random.Random(2), 0
     gc.collect()
     tracemalloc.start()
     try:
-        while time.monotonic() < ends:
+        for _ in range(turns):
             for _ in range(20):
                 one, other = (f"node {chance.randrange(count)}" for _ in range(2))
                 try:
@@ -56,21 +55,21 @@ async def life(graph: Graph, count: int, seconds: float) -> int:
     return most
 
 
-async def lived(folder: Path, count: int, seconds: float) -> int:
+async def lived(folder: Path, count: int, turns: int) -> int:
     url = f"sqlite:///{folder / 'kg.db'}"
     async with open_graph(url, cache=None) as graph:
         await graph.load(built(count))
     async with open_graph(url, limits=Limits(cache_bytes=BYTES)) as graph:
-        return await life(graph, count, seconds)
+        return await life(graph, count, turns)
 
 
 @pytest.mark.soak
 def test_memory_stays_within_the_setting_for_minutes(tmp_path: Path) -> None:
-    assert BYTES / 2 < asyncio.run(lived(tmp_path, 50_000, 300)) < BYTES + SLACK
+    assert BYTES / 2 < asyncio.run(lived(tmp_path, 50_000, 10_000)) < BYTES + SLACK
 
 
 def test_memory_stays_within_the_setting_and_is_used(tmp_path: Path) -> None:
-    assert BYTES / 4 < asyncio.run(lived(tmp_path, 4_000, 4)) < BYTES + SLACK
+    assert BYTES / 4 < asyncio.run(lived(tmp_path, 4_000, 100)) < BYTES + SLACK
 
 
 @pytest.mark.parametrize(
@@ -127,7 +126,7 @@ def test_that_there_is_nothing_is_remembered_within_the_setting_too(length: int)
         tracemalloc.stop()
 
 
-def test_nothing_is_remembered_where_there_is_no_room() -> None:
+def test_answers_are_the_same_where_there_is_no_room() -> None:
     async def main() -> None:
         async with open_graph("memory:", limits=Limits(cache_bytes=0)) as graph:
             await graph.create_node("a")
