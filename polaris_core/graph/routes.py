@@ -60,35 +60,17 @@ class FewestEdges:
         while nearest and farthest and (self.most is None or length < self.most):
             length += 1
             if len(nearest) <= len(farthest):
-                nearest, met = await self._closer(ground, nearest, self.way, ahead, behind)
+                near = await following(ground, nearest, self.way, self.edges)
+                nearest, met = _closer(nearest, near, ahead, behind)
             else:
-                farthest, met = await self._closer(ground, farthest, back, behind, ahead)
+                near = await following(ground, farthest, back, self.edges)
+                farthest, met = _closer(farthest, near, behind, ahead)
             ground.bound(len(ahead) + len(behind))
             if met is not None:
                 nodes = [*reversed(_chain(ahead, met)), *_chain(behind, met)[1:]]
                 return Route(await ground.names(nodes), await self._keys(ground, nodes), length)
         await ground.nodes(ends)  # there is none where an end is not there
         return None
-
-    async def _closer(
-        self,
-        ground: Ground,
-        frontier: Sequence[NodeRef],
-        way: Way,
-        seen: dict[NodeRef, NodeRef | None],
-        other: Collection[NodeRef],
-    ) -> tuple[list[NodeRef], NodeRef | None]:
-        """Go one edge from a frontier; return what is new there, and where the search from the other end has been."""
-        near = await following(ground, frontier, way, self.edges)
-        further: list[NodeRef] = []
-        for node in frontier:
-            for one in near[node]:
-                if one not in seen:
-                    seen[one] = node
-                    if one in other:
-                        return further, one
-                    further.append(one)
-        return further, None
 
     async def _keys(self, ground: Ground, nodes: Sequence[NodeRef]) -> tuple[EdgeKey, ...]:
         if self.edges is None:
@@ -98,6 +80,24 @@ class FewestEdges:
             crossings = await ground.crossings((near,), self.way, self.edges)
             keys.append(next(crossing.edge.key for crossing in crossings if crossing.far == far))
         return tuple(keys)
+
+
+def _closer(
+    frontier: Sequence[NodeRef],
+    near: Mapping[NodeRef, Sequence[NodeRef]],
+    seen: dict[NodeRef, NodeRef | None],
+    other: Collection[NodeRef],
+) -> tuple[list[NodeRef], NodeRef | None]:
+    """Go one edge from a frontier; return what is new there, and where the search from the other end has been."""
+    further: list[NodeRef] = []
+    for node in frontier:
+        for one in near[node]:
+            if one not in seen:
+                seen[one] = node
+                if one in other:
+                    return further, one
+                further.append(one)
+    return further, None
 
 
 def _chain(came_from: Mapping[NodeRef, NodeRef | None], node: NodeRef | None) -> list[NodeRef]:

@@ -77,12 +77,12 @@ def _json(values: Iterable[object]) -> str:
 
 def _storable(key: object) -> bool:
     """Return whether SQLite can be asked for a key at all; nothing stored has one it cannot be asked for."""
+    if isinstance(key, int):  # first, as most are ids
+        return -_INT64 <= key < _INT64
     if isinstance(key, str):
         if "\x00" in key:  # which ends the text for SQLite's JSON, so that another one would be found
             return False
         return key.isascii() or not any("\ud800" <= character <= "\udfff" for character in key)
-    if isinstance(key, int):
-        return -_INT64 <= key < _INT64
     return isinstance(key, tuple) and all(map(_storable, key))
 
 
