@@ -21,6 +21,21 @@ if TYPE_CHECKING:
 __all__ = ["Destination"]
 
 
+class _Outlet:
+    """What a packer writes to, for as long as that is wanted: one that is let go writes out what it still holds."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.wanted = True
+
+    def write(self, data: bytes) -> int:
+        return self._file.write(data) if self.wanted else len(data)
+
+    def flush(self) -> None:
+        if self.wanted:
+            self._file.flush()
+
+
 def _gzip(file: BinaryIO) -> BinaryIO:
     return cast("BinaryIO", gzip.GzipFile("", "wb", fileobj=file, mtime=0))
 
@@ -44,6 +59,7 @@ class Destination:
         self._place = place
         self._stack = ExitStack()
         self._renamed: tuple[Path, Path] | None = None
+        self._outlet: _Outlet | None = None
         self._raw: BinaryIO
         self._file: BinaryIO
 
@@ -73,7 +89,8 @@ class Destination:
             if target.exists():
                 part.chmod(S_IMODE(target.stat().st_mode))  # before anything is in it
         if pack := _PACKED.get(path.suffix.lower()):
-            self._file = pack(self._raw)
+            self._outlet = _Outlet(self._raw)
+            self._file = pack(cast("BinaryIO", self._outlet))
 
     def write(self, piece: bytes) -> None:
         """Write some bytes."""
@@ -103,6 +120,9 @@ class Destination:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         try:
+            if self._outlet is not None:  # a second time, where it was finished, does nothing
+                self._outlet.wanted = False
+                self._file.close()
             self._stack.close()
         except OSError as closing:  # what was not written is tried once more
             if error is None:
