@@ -18,7 +18,8 @@ import orjson
 
 from polaris_core.errors import StoreDamagedError, ValidationError
 from polaris_core.model import Change, Cursor, Edge, EdgeKey, Key, Node, Observation, Provenance
-from polaris_core.mutations import Batch, Result, Status
+from polaris_core.mutations import Batch
+from polaris_core.outcomes import Result, Status
 from polaris_core.records import ChangeRecord, EdgeRecord, Head, NodeRecord
 from polaris_core.values import EMPTY, INT64_MAX, INT64_MIN, FrozenDict, FrozenList
 

@@ -6,15 +6,14 @@ Everything is checked and normalised when it is made, so what reaches planning c
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
 from functools import cached_property
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
 import attrs
 
 from polaris_core.errors import InvalidValueError, ValidationError
-from polaris_core.model import Cursor, Edge, EdgeKey, Key, Node, Observation, Patch, observations
-from polaris_core.schema import SchemaKind, TypeSchema, definition, schema_key, schema_kind
+from polaris_core.model import Cursor, EdgeKey, Key, Observation, Patch, observations
+from polaris_core.schema import SchemaKind, definition, schema_key, schema_kind
 from polaris_core.values import (
     EMPTY,
     MAX_NAME_BYTES,
@@ -28,7 +27,6 @@ from polaris_core.values import (
 
 __all__ = [
     "Batch",
-    "Commit",
     "CreateEdge",
     "CreateNode",
     "DeleteEdge",
@@ -40,18 +38,14 @@ __all__ = [
     "ExpectLinks",
     "ExpectRevision",
     "ExpectUnchanged",
-    "Loaded",
     "Mutation",
     "PatchEdge",
     "PatchNode",
     "PutEdge",
     "PutNode",
     "RenameNode",
-    "Result",
     "SetMeta",
     "SetSchema",
-    "Status",
-    "Tally",
     "UpsertEdge",
     "UpsertNode",
     "normalize_author",
@@ -344,61 +338,3 @@ class Batch:
     expect: tuple[Expect, ...] = attrs.field(default=(), converter=_expectations)
     key: str | None = attrs.field(default=None, converter=_optional_name)
     author: str | None = attrs.field(default=None, converter=normalize_author)
-
-
-Status: TypeAlias = Literal["created", "updated", "renamed", "deleted", "unchanged", "absent", "emitted"]
-
-
-@attrs.frozen
-class Result:
-    """What one mutation did. `revision` is the record's after it; `value` is None for what is gone and in repeated answers."""
-
-    status: Status
-    key: Key | None
-    id: int
-    revision: int
-    value: Node | Edge | TypeSchema | None = attrs.field(default=None, eq=False)
-
-
-@attrs.frozen
-class Commit:
-    """What an accepted batch did: changes `first` to `last` of the feed (none where `last < first`), at `time`, in UTC.
-
-    `cursor` is the place in history after it: what a reader of the feed, or an expectation, goes on from.
-    """
-
-    first: int
-    last: int
-    time: datetime
-    results: tuple[Result, ...]
-    cursor: Cursor
-
-
-@attrs.frozen(kw_only=True)
-class Tally:
-    """What became of the records of one kind that a load was given: each is counted once.
-
-    `skipped` are those that were left as they are because they exist already, and edges left out for a missing end.
-    """
-
-    created: int = 0
-    updated: int = 0
-    unchanged: int = 0
-    skipped: int = 0
-
-
-@attrs.frozen(kw_only=True)
-class Loaded:
-    """What a load did, in one commit at `time`: changes `first` to `last` of the feed, none where `last < first`.
-
-    `missing` is how many names stood only at the ends of edges, and neither among the loaded nodes nor in the graph: such
-    nodes were made, where that was asked for, beyond those that `nodes` counts. `cursor` is the place in history after it.
-    """
-
-    nodes: Tally
-    edges: Tally
-    missing: int
-    first: int
-    last: int
-    time: datetime
-    cursor: Cursor

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeAlias,
 
 if TYPE_CHECKING:
     from polaris_core.errors import PolarisError
-    from polaris_core.mutations import Commit, Loaded
+    from polaris_core.outcomes import Commit, Loaded
 
 __all__ = [
     "FORMAT",

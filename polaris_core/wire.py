@@ -18,7 +18,8 @@ from cattrs.strategies import configure_tagged_union
 
 from polaris_core.errors import PolarisError, ValidationError
 from polaris_core.model import Change, Cursor, Edge, EdgeKey, Key, Node, Observation, Patch
-from polaris_core.mutations import MUTATIONS, Batch, Expect, Mutation, Result
+from polaris_core.mutations import MUTATIONS, Batch, Expect, Mutation
+from polaris_core.outcomes import Result
 from polaris_core.values import from_micros, thaw, to_micros
 
 __all__ = ["make_converter", "structure"]

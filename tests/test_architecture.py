@@ -25,7 +25,7 @@ CORE = "polaris_core"
 LAYERS = (
     ("errors", "limits", "values"),
     ("model",),
-    ("schema", "mutations", "records", "wire", "codec", "query", "search"),
+    ("schema", "mutations", "outcomes", "records", "wire", "codec", "query", "search"),
     ("planning", "history"),
     ("config",),  # below abc: a command is given the settings
     ("abc",),

@@ -24,7 +24,8 @@ from polaris_core.graph.opening import Opening, open_graph
 from polaris_core.graph.view import Moment, View
 from polaris_core.limits import Limits
 from polaris_core.model import Change, Cursor
-from polaris_core.mutations import Batch, Commit, Loaded, Mutation
+from polaris_core.mutations import Batch, Mutation
+from polaris_core.outcomes import Commit, Loaded
 from polaris_core.planning import Loadable, OnDangling, OnExisting
 from polaris_core.query import Kind
 from polaris_core.storage.loading import pieces

@@ -12,7 +12,8 @@ from polaris_core.errors import ConflictError, InvalidValueError
 from polaris_core.graph.blocking_verbs import BlockingVerbs
 from polaris_core.graph.loop_thread import LoopThread
 from polaris_core.graph.transaction import Transaction, delays, finish
-from polaris_core.mutations import Commit, Mutation
+from polaris_core.mutations import Mutation
+from polaris_core.outcomes import Commit
 
 __all__ = ["BlockingTransaction", "begun", "transact_blocking"]
 

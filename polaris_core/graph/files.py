@@ -18,7 +18,8 @@ from polaris_core.formats.destinations import Destination
 from polaris_core.formats.sources import Source, open_source
 from polaris_core.graph.questions import Statistics
 from polaris_core.model import Edge, Node, Path
-from polaris_core.mutations import Loaded, UpsertEdge, UpsertNode
+from polaris_core.mutations import UpsertEdge, UpsertNode
+from polaris_core.outcomes import Loaded
 from polaris_core.registry import default
 from polaris_core.schema import TypeSchema
 from polaris_core.storage.loading import pieces

@@ -32,7 +32,8 @@ from polaris_core.graph.writing import Verbs
 from polaris_core.history import READERS, cursor_of, moved_reader, readers, trimmed
 from polaris_core.limits import Limits
 from polaris_core.model import Change, Cursor, Edge, EdgeKey, Node
-from polaris_core.mutations import Batch, Commit, DeleteMeta, Loaded, Mutation, Result
+from polaris_core.mutations import Batch, DeleteMeta, Mutation
+from polaris_core.outcomes import Commit, Loaded, Result
 from polaris_core.planning import Loadable, OnDangling, OnExisting, load, plan
 from polaris_core.query import Kind
 from polaris_core.records import CommitPlan, Program, Session

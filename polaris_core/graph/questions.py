@@ -17,7 +17,8 @@ from polaris_core.model import Change, Cursor, Edge, EdgeKey, Node
 from polaris_core.mutations import Expect, ExpectLinks, ExpectRevision, ExpectUnchanged
 from polaris_core.query import Page, Position, cursor_text, position_after
 from polaris_core.records import Direction, Link, NodeRecord, Session
-from polaris_core.storage.grounds import Exploration, SessionGround, edge_records
+from polaris_core.storage.grounds import Exploration, SessionGround
+from polaris_core.storage.lookups import edge_records
 
 __all__ = [
     "Changes",

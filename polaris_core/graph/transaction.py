@@ -13,16 +13,8 @@ from polaris_core.graph.questions import Question
 from polaris_core.graph.writing import Verbs
 from polaris_core.history import cursor_of
 from polaris_core.limits import Limits
-from polaris_core.mutations import (
-    Batch,
-    Commit,
-    Expect,
-    ExpectRevision,
-    ExpectUnchanged,
-    Mutation,
-    RenameNode,
-    Result,
-)
+from polaris_core.mutations import Batch, Expect, ExpectRevision, ExpectUnchanged, Mutation, RenameNode
+from polaris_core.outcomes import Commit, Result
 from polaris_core.planning import load, plan
 from polaris_core.records import CommitPlan, Session
 from polaris_core.storage import StorageService

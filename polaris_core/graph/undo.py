@@ -9,7 +9,7 @@ import attrs
 from polaris_core.errors import InvalidValueError
 from polaris_core.history import Inverse, changes_of_commit, check_kept, cursor_of, inverse
 from polaris_core.model import Change, Cursor
-from polaris_core.mutations import Commit
+from polaris_core.outcomes import Commit
 from polaris_core.records import Session
 
 __all__ = ["Undoing"]

@@ -23,12 +23,12 @@ from polaris_core.mutations import (
     PutEdge,
     PutNode,
     RenameNode,
-    Result,
     SetMeta,
     SetSchema,
     UpsertEdge,
     UpsertNode,
 )
+from polaris_core.outcomes import Result
 from polaris_core.schema import SchemaKind, TypeSchema
 from polaris_core.search import SEARCHED
 from polaris_core.values import EMPTY, normalize_name

@@ -18,17 +18,8 @@ from polaris_core.codec import change_body, decode_node, loads, seal
 from polaris_core.errors import ConflictError, NodeExistsError, NodeNotFoundError, PolarisError
 from polaris_core.model import Cursor, EdgeKey, Node, Observation, Patch
 from polaris_core.model import Edge as EdgeModel
-from polaris_core.mutations import (
-    Batch,
-    CreateEdge,
-    Loaded,
-    Mutation,
-    PatchNode,
-    PutEdge,
-    Tally,
-    UpsertEdge,
-    UpsertNode,
-)
+from polaris_core.mutations import Batch, CreateEdge, Mutation, PatchNode, PutEdge, UpsertEdge, UpsertNode
+from polaris_core.outcomes import Loaded, Tally
 from polaris_core.planning.delta import same
 from polaris_core.planning.intake import Intake, OnExisting, ends_of
 from polaris_core.planning.load import load

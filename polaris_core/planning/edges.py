@@ -7,7 +7,8 @@ from typing import Any, NoReturn
 from polaris_core.codec import body_of_edge, trusted_edge, trusted_provenance
 from polaris_core.errors import EdgeExistsError, EdgeNotFoundError, NodeNotFoundError
 from polaris_core.model import Edge, EdgeKey
-from polaris_core.mutations import CreateEdge, DeleteEdge, PatchEdge, PutEdge, Result, UpsertEdge
+from polaris_core.mutations import CreateEdge, DeleteEdge, PatchEdge, PutEdge, UpsertEdge
+from polaris_core.outcomes import Result
 from polaris_core.planning.decision import Decision, delta_body
 from polaris_core.planning.delta import attributes_delta, patched, same
 from polaris_core.planning.working import EdgeState

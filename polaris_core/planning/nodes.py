@@ -8,7 +8,8 @@ from typing import Any
 from polaris_core.codec import body_of_node, recorded, trusted_node, trusted_provenance
 from polaris_core.errors import NodeExistsError, NodeHasEdgesError
 from polaris_core.model import Node, Observation, Patch
-from polaris_core.mutations import CreateNode, DeleteNode, PatchNode, PutNode, RenameNode, Result, UpsertNode
+from polaris_core.mutations import CreateNode, DeleteNode, PatchNode, PutNode, RenameNode, UpsertNode
+from polaris_core.outcomes import Result
 from polaris_core.planning.decision import delta_body
 from polaris_core.planning.delta import attributes_delta, observations_delta, patched
 from polaris_core.planning.edges import EdgeDecision, node_not_found

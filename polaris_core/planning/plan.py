@@ -25,7 +25,6 @@ from polaris_core.limits import Limits
 from polaris_core.model import Cursor, EdgeKey
 from polaris_core.mutations import (
     Batch,
-    Commit,
     CreateEdge,
     CreateNode,
     DeleteEdge,
@@ -42,13 +41,12 @@ from polaris_core.mutations import (
     PutEdge,
     PutNode,
     RenameNode,
-    Result,
     SetMeta,
     SetSchema,
-    Status,
     UpsertEdge,
     UpsertNode,
 )
+from polaris_core.outcomes import Commit, Result, Status
 from polaris_core.planning.delta import same
 from polaris_core.planning.load import Current
 from polaris_core.planning.nodes import NodeDecision

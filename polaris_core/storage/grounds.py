@@ -11,7 +11,7 @@ from polaris_core.errors import LimitExceededError, NodeNotFoundError, StoreDama
 from polaris_core.limits import Limits
 from polaris_core.model import Edge, EdgeKey, Node
 from polaris_core.query import Facts, Filter, predicate
-from polaris_core.records import Direction, EdgeRecord, EdgeRef, Link, NodeRecord, NodeRef, Session
+from polaris_core.records import Direction, Link, NodeRecord, NodeRef, Session
 
 __all__ = [
     "MOST_LINKS",
@@ -22,7 +22,6 @@ __all__ = [
     "NotRemembered",
     "SessionGround",
     "Way",
-    "edge_records",
 ]
 
 T = TypeVar("T")
@@ -122,23 +121,13 @@ Exploration: TypeAlias = Callable[[Ground], Awaitable[T]]
 """A coroutine function that awaits nothing but its ground, and has no other effects."""
 
 
-async def edge_records(session: Session, keys: Sequence[EdgeKey]) -> Sequence[EdgeRecord | None]:
-    """Return the records of the edges of these keys, None where there is none."""
-    names = tuple(dict.fromkeys(end for key in keys for end in (key.source, key.target)))
-    ids = {record.name: record.id for record in await session.nodes(names) if record}
-    refs: list[EdgeRef] = [
-        (ids[key.source], key.type, ids[key.target]) if key.source in ids and key.target in ids else 0 for key in keys
-    ]
-    return await session.edges(refs)
-
-
 class SessionGround:
     """A ground that is read from a session, where nodes are ids: of those that are only passed no name is asked for."""
 
     def __init__(self, session: Session, limits: Limits) -> None:
         self._session = session
         self._most = self._left = limits.walk
-        self._links: list[tuple[Way, Sequence[Link]]] = []
+        self._links: list[Sequence[Link]] = []
         self._near: dict[Way, dict[int, list[int]]] = {}
         self._names: dict[int, str] = {}
         self._nodes: dict[str, Node] = {}
@@ -160,7 +149,7 @@ class SessionGround:
         """Read the links of nodes."""
         ids = cast("Collection[int]", nodes)
         links = await self._links_of(ids, way)
-        self._links.append((way, links))
+        self._links.append(links)
         out, into = way.direction != "in", way.direction != "out"
         near: dict[int, dict[int, None]] = {id: {} for id in ids}
         for _, source, _, target in links:
@@ -198,7 +187,7 @@ class SessionGround:
         ids = cast("Sequence[int]", nodes)
         wanted = {ends for near, far in pairwise(ids) for ends in _ends(way, near, far)}
         first: dict[tuple[int, int], Link] = {}
-        for link in chain.from_iterable(links for _, links in self._links):
+        for link in chain.from_iterable(self._links):
             ends = link.source, link.target
             if ends in wanted and (ends not in first or link.id < first[ends].id):
                 first[ends] = link

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from polaris_core.abc.capabilities import Progress, Stage, StagedRecords
 from polaris_core.errors import ForkedError, RefusedError, StoreBusyError, StoreClosedError
-from polaris_core.mutations import Loaded
+from polaris_core.outcomes import Loaded
 from polaris_core.planning import Intake, Loadable, settle
 from polaris_core.records import CommitPlan, LoadPlan, Program, Session, StagedEdge, StagedNode
 from polaris_core.storage.home import Home

@@ -15,7 +15,6 @@ from contextlib import suppress
 from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar, cast
 
 from polaris_core.abc.storage import Storage
-from polaris_core.codec import decode_edge, decode_node
 from polaris_core.errors import (
     LimitExceededError,
     OutcomeUnknownError,
@@ -25,12 +24,14 @@ from polaris_core.errors import (
     StoreDamagedError,
 )
 from polaris_core.limits import Limits
-from polaris_core.model import Edge, EdgeKey, Node
-from polaris_core.mutations import Batch, Commit
+from polaris_core.model import EdgeKey
+from polaris_core.mutations import Batch
+from polaris_core.outcomes import Commit
 from polaris_core.planning import load, plan
 from polaris_core.records import CommitPlan, Program, Session
 from polaris_core.storage.coherence import GraphCache, Seen
-from polaris_core.storage.grounds import Exploration, Found, SessionGround, edge_records
+from polaris_core.storage.grounds import Exploration, Found, SessionGround
+from polaris_core.storage.lookups import edges_of, nodes_of
 
 __all__ = ["Asked", "Exploring", "ReadQueue", "WriteQueue"]
 
@@ -250,9 +251,9 @@ def _together(
 
     async def program(session: Session) -> tuple[Sequence[Any], Seen | None]:
         found = Found()
-        records: dict[Any, Any] = await _nodes(session, names, found) if names else {}
+        records: dict[Any, Any] = await nodes_of(session, names, found) if names else {}
         if keys:
-            records.update(await _edges(session, keys, found))
+            records.update(await edges_of(session, keys, found))
         answers: list[Any] = []
         for one in asked:
             try:
@@ -277,32 +278,6 @@ async def _learn(ground: SessionGround, found: Found) -> None:
     """Find out what a ground can tell; where that is damaged nothing more is remembered, and the answer is not touched by it."""
     with suppress(StoreDamagedError):
         await ground.tell(found)
-
-
-async def _nodes(session: Session, names: Sequence[str], found: Found) -> dict[str, Node | PolarisError | None]:
-    """Return the nodes of names; in place of one that cannot be decoded, the error for those who asked for it."""
-    nodes: dict[str, Node | PolarisError | None] = dict.fromkeys(names)
-    found.nodes = dict.fromkeys(names)
-    for record in await session.nodes(names):
-        if record is not None:
-            try:
-                nodes[record.name] = found.nodes[record.name] = decode_node(record)
-            except PolarisError as error:
-                nodes[record.name] = error
-                del found.nodes[record.name]
-    return nodes
-
-
-async def _edges(session: Session, keys: Sequence[EdgeKey], found: Found) -> dict[EdgeKey, Edge | PolarisError | None]:
-    """Return the edges of keys; in place of one that cannot be decoded, the error for those who asked for it."""
-    edges: dict[EdgeKey, Edge | PolarisError | None] = {}
-    for key, record in zip(keys, await edge_records(session, keys), strict=True):
-        try:
-            edge = None if record is None else decode_edge(record, key.source, key.target)
-            edges[key] = found.edges[key] = edge
-        except PolarisError as error:
-            edges[key] = error
-    return edges
 
 
 def _settle(answer: asyncio.Future[Any], outcome: object) -> None:

@@ -18,7 +18,8 @@ from polaris_core.abc.storage import Storage, StorageOptions
 from polaris_core.errors import InvalidValueError, PolarisError, StoreClosedError, UnsupportedError
 from polaris_core.limits import Limits
 from polaris_core.model import Edge, EdgeKey, Node, Patch
-from polaris_core.mutations import Batch, Commit, PatchNode, PutEdge, PutNode, normalize_author
+from polaris_core.mutations import Batch, PatchNode, PutEdge, PutNode, normalize_author
+from polaris_core.outcomes import Commit
 from polaris_core.planning import Intake, OnDangling, OnExisting, stored_schemas
 from polaris_core.records import CommitPlan, Head, Program
 from polaris_core.storage.adjacency import Adjacency

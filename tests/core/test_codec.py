@@ -45,11 +45,11 @@ from polaris_core.mutations import (
     PutEdge,
     PutNode,
     RenameNode,
-    Result,
     SetMeta,
     UpsertEdge,
     UpsertNode,
 )
+from polaris_core.outcomes import Result
 from polaris_core.records import ChangeRecord, EdgeRecord, Head, NodeRecord
 from polaris_core.values import FrozenDict, FrozenList, freeze
 

@@ -39,7 +39,6 @@ from polaris_core.limits import Limits
 from polaris_core.model import Cursor, EdgeKey, Observation, Patch
 from polaris_core.mutations import (
     Batch,
-    Commit,
     CreateEdge,
     CreateNode,
     DeleteEdge,
@@ -60,6 +59,7 @@ from polaris_core.mutations import (
     UpsertEdge,
     UpsertNode,
 )
+from polaris_core.outcomes import Commit
 from polaris_core.planning import Current, load, plan
 from polaris_core.records import MetaRecord
 from polaris_core.schema import checker_of

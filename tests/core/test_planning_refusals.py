@@ -32,7 +32,6 @@ from polaris_core.limits import Limits
 from polaris_core.model import Cursor, EdgeKey, Node, Observation, Patch
 from polaris_core.mutations import (
     Batch,
-    Commit,
     CreateEdge,
     CreateNode,
     DeleteEdge,
@@ -52,6 +51,7 @@ from polaris_core.mutations import (
     UpsertEdge,
     UpsertNode,
 )
+from polaris_core.outcomes import Commit
 from polaris_core.planning import footprint, load, plan
 
 START = Head(store="5704e", epoch="e90c4", time=1)

@@ -37,7 +37,8 @@ from polaris_core.records import ChangeRecord
 from polaris_core.storage import coherence
 from polaris_core.storage.adjacency import Adjacency
 from polaris_core.storage.coherence import UNKNOWN, GraphCache, Seen
-from polaris_core.storage.grounds import Found, Ground, SessionGround, Way, edge_records
+from polaris_core.storage.grounds import Found, Ground, SessionGround, Way
+from polaris_core.storage.lookups import edge_records
 from polaris_core.testing import writing
 
 NAMES = ("a", "b", "c")

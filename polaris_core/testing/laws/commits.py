@@ -10,7 +10,6 @@ from polaris_core.abc.storage import Storage
 from polaris_core.errors import NodeExistsError, ProgramError
 from polaris_core.mutations import (
     Batch,
-    Commit,
     CreateEdge,
     CreateNode,
     DeleteEdge,
@@ -21,6 +20,7 @@ from polaris_core.mutations import (
     RenameNode,
     SetMeta,
 )
+from polaris_core.outcomes import Commit
 from polaris_core.records import CommitPlan, Session
 from polaris_core.testing.laws.subject import Subject, ask, put, refused
 from polaris_core.testing.programs import everything, writing
