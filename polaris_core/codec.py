@@ -8,16 +8,28 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-import attrs
 import orjson
 
 from polaris_core.errors import StoreDamagedError, ValidationError
-from polaris_core.model import Change, Cursor, Edge, EdgeKey, Key, Node, Observation, Provenance
+from polaris_core.model import (
+    Change,
+    Cursor,
+    Edge,
+    EdgeKey,
+    Key,
+    Node,
+    Observation,
+    Provenance,
+    unchecked_edge,
+    unchecked_node,
+    unchecked_observation,
+    unchecked_provenance,
+)
 from polaris_core.mutations import Batch
 from polaris_core.outcomes import Result, Status
 from polaris_core.records import ChangeRecord, EdgeRecord, Head, NodeRecord
@@ -44,31 +56,15 @@ __all__ = [
     "recorded",
     "seal",
     "to_json",
-    "trusted_edge",
-    "trusted_node",
-    "trusted_provenance",
 ]
 
 _CANONICAL = orjson.OPT_SORT_KEYS | orjson.OPT_UTC_Z
 _MANY_DIGITS = re.compile(rb"[0-9]{19}")
 _MANY_DIGITS_TEXT = re.compile(r"[0-9]{19}")
-_new = object.__new__
 _time = datetime.fromisoformat
 _dumps = orjson.dumps
 _set_key: Callable[[FrozenDict, str, Any], None] = dict.__setitem__  # of one that nobody else has yet
 _set_index: Callable[[FrozenList, int, Any], None] = list.__setitem__
-
-
-def _setters(cls: type) -> Iterator[Callable[[Any, Any], None]]:
-    """Yield what sets each field of a frozen class past its checks, in the order of the fields."""
-    return (vars(cls)[field.name].__set__ for field in attrs.fields(cls))
-
-
-_node_name, _node_type, _node_attributes, _node_observations, _node_provenance = _setters(Node)
-_edge_source, _edge_type, _edge_target, _edge_attributes, _edge_provenance = _setters(Edge)
-_observation_text, _observation_source, _observation_recorded_at = _setters(Observation)
-_provenance_version, _provenance_revision, *_provenance_rest = _setters(Provenance)
-_provenance_created_at, _provenance_updated_at, _provenance_author = _provenance_rest
 
 
 def dumps(value: Any) -> str:
@@ -167,9 +163,10 @@ class FreshBodies:
 
     def __init__(self, time: datetime, author: str | None) -> None:
         moment, name = dumps(time), dumps(author)
+        self._at = time
         begin = f',"author":{name},"created_at":{moment}'
         end = f',"updated_at":{moment},"version":1}}'
-        self._time: str = moment[1:-1]
+        self._moment = moment
         self._edge_end = begin + end
         self._observed = f'{begin},"observations":'
         self._node_end = end
@@ -188,11 +185,14 @@ class FreshBodies:
 
     def node(self, attributes: Any, observed: Sequence[Observation]) -> str:
         """Return a node's body; observations that have no time get that of the record."""
-        fields = [
-            {"recorded_at": item.recorded_at or self._time, "source": item.source, "text": item.text}
-            for item in observed
-        ]
-        return f'{{"attributes":{dumps(attributes)}{self._observed}{dumps(fields)}{self._node_end}'
+        fields = ",".join(map(self._observation, observed))
+        return f'{{"attributes":{dumps(attributes)}{self._observed}[{fields}]{self._node_end}'
+
+    def _observation(self, observation: Observation) -> str:
+        time, source = observation.recorded_at, observation.source
+        moment = self._moment if time is None or time is self._at else dumps(time)
+        origin = "null" if source is None else dumps(source)
+        return f'{{"recorded_at":{moment},"source":{origin},"text":{dumps(observation.text)}}}'
 
     def edge(self, attributes: Any) -> str:
         """Return an edge's body."""
@@ -210,95 +210,48 @@ class FreshBodies:
 def _provenance(body: dict[str, Any], revision: int) -> Provenance:
     created_at, updated_at = body["created_at"], body["updated_at"]
     created = _time(created_at)
-    return trusted_provenance(
+    return unchecked_provenance(
         body["version"], revision, created, created if updated_at == created_at else _time(updated_at), body["author"]
     )
 
 
-def trusted_provenance(
-    version: int, revision: int, created_at: datetime, updated_at: datetime, author: str | None
-) -> Provenance:
-    """Return a provenance of parts that need no check."""
-    provenance = _new(Provenance)
-    _provenance_version(provenance, version)
-    _provenance_revision(provenance, revision)
-    _provenance_created_at(provenance, created_at)
-    _provenance_updated_at(provenance, updated_at)
-    _provenance_author(provenance, author)
-    return provenance
-
-
-def _observation(fields: dict[str, Any]) -> Observation:
-    recorded_at = fields["recorded_at"]
-    return _trusted_observation(fields["text"], fields["source"], None if recorded_at is None else _time(recorded_at))
-
-
-def _trusted_observation(text: str, source: str | None, recorded_at: datetime | None) -> Observation:
-    observation = _new(Observation)
-    _observation_text(observation, text)
-    _observation_source(observation, source)
-    _observation_recorded_at(observation, recorded_at)
-    return observation
-
-
-def trusted_node(
-    name: str,
-    type: str,
-    attributes: Any,
-    observations: tuple[Observation, ...],
-    provenance: Provenance,
-) -> Node:
-    """Return a node of parts that were checked before; the converters of `Node` are passed by."""
-    node = _new(Node)
-    _node_name(node, name)
-    _node_type(node, type)
-    _node_attributes(node, attributes)
-    _node_observations(node, observations)
-    _node_provenance(node, provenance)
-    return node
-
-
-def trusted_edge(key: EdgeKey, attributes: Any, provenance: Provenance) -> Edge:
-    """Return an edge of parts that were checked before."""
-    edge = _new(Edge)
-    source, type_, target = key
-    _edge_source(edge, source)
-    _edge_type(edge, type_)
-    _edge_target(edge, target)
-    _edge_attributes(edge, attributes)
-    _edge_provenance(edge, provenance)
-    return edge
+def _observations(body: dict[str, Any], provenance: Provenance) -> tuple[Observation, ...]:
+    created_at, created = body["created_at"], provenance.created_at  # the time of most of them, which is read once
+    return tuple(
+        [
+            unchecked_observation(
+                fields["text"],
+                fields["source"],
+                created if (time := fields["recorded_at"]) == created_at else None if time is None else _time(time),
+            )
+            for fields in body["observations"]
+        ]
+    )
 
 
 def recorded(observation: Observation, time: datetime) -> Observation:
     """Return an observation with the time of the commit that stores it, unless it has one of its own."""
     if observation.recorded_at is not None:
         return observation
-    return _trusted_observation(observation.text, observation.source, time)
+    return unchecked_observation(observation.text, observation.source, time)
 
 
 def decode_node(record: NodeRecord) -> Node:
     """Return a stored node."""
-    body = loads(record.body)
+    id, name, type_, revision, text = record
+    body = loads(text)
     try:
-        return trusted_node(
-            record.name,
-            record.type,
-            seal(body["attributes"]),
-            tuple([_observation(fields) for fields in body["observations"]]),
-            _provenance(body, record.revision),
-        )
+        provenance = _provenance(body, revision)
+        return unchecked_node(name, type_, seal(body["attributes"]), _observations(body, provenance), provenance)
     except (KeyError, TypeError, ValueError) as error:
-        raise StoreDamagedError(
-            f"node {record.id} has a body that no node has: {error!r}", where=f"node {record.id}"
-        ) from error
+        raise StoreDamagedError(f"node {id} has a body that no node has: {error!r}", where=f"node {id}") from error
 
 
 def decode_edge(record: EdgeRecord, source: str, target: str) -> Edge:
     """Return a stored edge, given the names of its ends."""
     body = loads(record.body)
     try:
-        return trusted_edge(
+        return unchecked_edge(
             EdgeKey(source, record.type, target), seal(body["attributes"]), _provenance(body, record.revision)
         )
     except (KeyError, TypeError, ValueError) as error:

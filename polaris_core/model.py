@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, TypeAlias, cast
 import attrs
 
 from polaris_core.errors import InvalidCursorError, InvalidValueError
+from polaris_core.opened import opened
 from polaris_core.values import (
     EMPTY,
     INT64_MAX,
@@ -37,6 +38,10 @@ __all__ = [
     "edge_key",
     "observations",
     "path_of",
+    "unchecked_edge",
+    "unchecked_node",
+    "unchecked_observation",
+    "unchecked_provenance",
 ]
 
 
@@ -105,7 +110,7 @@ def _optional_text(text: str | None) -> str | None:
     return None if text is None else normalize_text(text)
 
 
-@attrs.frozen
+@attrs.frozen(weakref_slot=False)
 class Observation:
     """One sentence about a node, and where it comes from. `recorded_at` is filled in by the commit that stores it."""
 
@@ -114,18 +119,34 @@ class Observation:
     recorded_at: datetime | None = attrs.field(default=None, converter=_utc)
 
 
+_OpenObservation = opened(Observation)
+
+
+def unchecked_observation(text: str, source: str | None, recorded_at: datetime | None) -> Observation:
+    """Return an observation of parts that were checked before."""
+    made = _OpenObservation()
+    made.text = text
+    made.source = source
+    made.recorded_at = recorded_at
+    made.__class__ = Observation
+    observation: Observation = made
+    return observation
+
+
 def observations(values: Iterable[str | Observation] | str) -> tuple[Observation, ...]:
     """Return observations from texts or observations, the first of equal texts only; one bare string is one observation."""
     if isinstance(values, (str, Observation)):
         values = (values,)
     unique: dict[str, Observation] = {}
     for value in each(values, "observations"):
-        observation = value if isinstance(value, Observation) else Observation(value)
+        observation = (
+            value if isinstance(value, Observation) else unchecked_observation(normalize_text(value), None, None)
+        )
         unique.setdefault(observation.text, observation)
     return tuple(unique.values())
 
 
-@attrs.frozen
+@attrs.frozen(weakref_slot=False)
 class Provenance:
     """When, by whom and how often a record was written.
 
@@ -140,7 +161,25 @@ class Provenance:
     author: str | None = None
 
 
-@attrs.frozen
+_OpenProvenance = opened(Provenance)
+
+
+def unchecked_provenance(
+    version: int, revision: int, created_at: datetime, updated_at: datetime, author: str | None
+) -> Provenance:
+    """Return a provenance of parts that were checked before."""
+    made = _OpenProvenance()
+    made.version = version
+    made.revision = revision
+    made.created_at = created_at
+    made.updated_at = updated_at
+    made.author = author
+    made.__class__ = Provenance
+    provenance: Provenance = made
+    return provenance
+
+
+@attrs.frozen(weakref_slot=False)
 class Node:
     """A thing with a name, a type, JSON attributes and observations. `provenance` is None until it is stored."""
 
@@ -156,7 +195,29 @@ class Node:
         return self.name
 
 
-@attrs.frozen
+_OpenNode = opened(Node)
+
+
+def unchecked_node(
+    name: str,
+    type: str,
+    attributes: Mapping[str, Any],
+    observations: tuple[Observation, ...],
+    provenance: Provenance | None,
+) -> Node:
+    """Return a node of parts that were checked before."""
+    made = _OpenNode()
+    made.name = name
+    made.type = type
+    made.attributes = attributes
+    made.observations = observations
+    made.provenance = provenance
+    made.__class__ = Node
+    node: Node = made
+    return node
+
+
+@attrs.frozen(weakref_slot=False)
 class Edge:
     """A typed, directed edge between two nodes, named by its ends and type, with JSON attributes."""
 
@@ -170,6 +231,20 @@ class Edge:
     def key(self) -> EdgeKey:
         """What names it: source, type and target."""
         return EdgeKey(self.source, self.type, self.target)
+
+
+_OpenEdge = opened(Edge)
+
+
+def unchecked_edge(key: EdgeKey, attributes: Mapping[str, Any], provenance: Provenance | None) -> Edge:
+    """Return an edge of parts that were checked before."""
+    made = _OpenEdge()
+    made.source, made.type, made.target = key
+    made.attributes = attributes
+    made.provenance = provenance
+    made.__class__ = Edge
+    edge: Edge = made
+    return edge
 
 
 Path: TypeAlias = tuple[str, ...]

@@ -13,6 +13,7 @@ import attrs
 
 from polaris_core.errors import InvalidValueError, ValidationError
 from polaris_core.model import Cursor, EdgeKey, Key, Observation, Patch, observations
+from polaris_core.opened import opened
 from polaris_core.schema import SchemaKind, definition, schema_key, schema_kind
 from polaris_core.values import (
     EMPTY,
@@ -49,6 +50,7 @@ __all__ = [
     "UpsertEdge",
     "UpsertNode",
     "normalize_author",
+    "unchecked_batch",
 ]
 
 
@@ -326,7 +328,7 @@ def normalize_author(value: str | None) -> str | None:
     return author
 
 
-@attrs.frozen
+@attrs.frozen(weakref_slot=False)
 class Batch:
     """Mutations that happen together or not at all, each on top of those before it.
 
@@ -338,3 +340,18 @@ class Batch:
     expect: tuple[Expect, ...] = attrs.field(default=(), converter=_expectations)
     key: str | None = attrs.field(default=None, converter=_optional_name)
     author: str | None = attrs.field(default=None, converter=normalize_author)
+
+
+_OpenBatch = opened(Batch)
+
+
+def unchecked_batch(mutation: Mutation, author: str | None) -> Batch:
+    """Return a batch of one mutation, checked as its author is, that expects nothing and has no key."""
+    made = _OpenBatch()
+    made.mutations = (mutation,)
+    made.expect = ()
+    made.key = None
+    made.author = author
+    made.__class__ = Batch
+    batch: Batch = made
+    return batch

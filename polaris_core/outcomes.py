@@ -8,14 +8,15 @@ from typing import Literal, TypeAlias
 import attrs
 
 from polaris_core.model import Cursor, Edge, Key, Node
+from polaris_core.opened import opened
 from polaris_core.schema import TypeSchema
 
-__all__ = ["Commit", "Loaded", "Result", "Status", "Tally"]
+__all__ = ["Commit", "Loaded", "Result", "Status", "Tally", "unchecked_commit", "unchecked_result"]
 
 Status: TypeAlias = Literal["created", "updated", "renamed", "deleted", "unchanged", "absent", "emitted"]
 
 
-@attrs.frozen
+@attrs.frozen(weakref_slot=False)
 class Result:
     """What one mutation did. `revision` is the record's after it; `value` is None for what is gone and in repeated answers."""
 
@@ -26,7 +27,25 @@ class Result:
     value: Node | Edge | TypeSchema | None = attrs.field(default=None, eq=False)
 
 
-@attrs.frozen
+_OpenResult = opened(Result)
+
+
+def unchecked_result(
+    status: Status, key: Key | None, id: int, revision: int, value: Node | Edge | TypeSchema | None = None
+) -> Result:
+    """Return a result of parts that were checked before."""
+    made = _OpenResult()
+    made.status = status
+    made.key = key
+    made.id = id
+    made.revision = revision
+    made.value = value
+    made.__class__ = Result
+    result: Result = made
+    return result
+
+
+@attrs.frozen(weakref_slot=False)
 class Commit:
     """What an accepted batch did: changes `first` to `last` of the feed (none where `last < first`), at `time`, in UTC.
 
@@ -38,6 +57,22 @@ class Commit:
     time: datetime
     results: tuple[Result, ...]
     cursor: Cursor
+
+
+_OpenCommit = opened(Commit)
+
+
+def unchecked_commit(first: int, last: int, time: datetime, results: tuple[Result, ...], cursor: Cursor) -> Commit:
+    """Return a commit of parts that were checked before."""
+    made = _OpenCommit()
+    made.first = first
+    made.last = last
+    made.time = time
+    made.results = results
+    made.cursor = cursor
+    made.__class__ = Commit
+    commit: Commit = made
+    return commit
 
 
 @attrs.frozen(kw_only=True)

@@ -223,6 +223,8 @@ def thaw(value: Any) -> Any:
 
 
 def _normalize(value: object, what: str, limit: int) -> str:
+    if type(value) is str and value.isascii() and value.isprintable() and 0 < len(value) <= limit:
+        return value  # as most are
     if not isinstance(value, str):
         raise InvalidNameError(f"{what} is a string, not {type(value).__name__}", name=value)
     value = str.__str__(value)  # of an enum of strings the string, not the enum's own name

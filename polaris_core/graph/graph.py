@@ -32,7 +32,7 @@ from polaris_core.graph.writing import Verbs
 from polaris_core.history import READERS, cursor_of, moved_reader, readers, trimmed
 from polaris_core.limits import Limits
 from polaris_core.model import Change, Cursor, Edge, EdgeKey, Node
-from polaris_core.mutations import Batch, DeleteMeta, Mutation
+from polaris_core.mutations import Batch, DeleteMeta, Mutation, unchecked_batch
 from polaris_core.outcomes import Commit, Loaded, Result
 from polaris_core.planning import Loadable, OnDangling, OnExisting, load, plan
 from polaris_core.query import Kind
@@ -99,7 +99,7 @@ class Graph(Committed, Verbs):
 
     async def _write(self, mutation: Mutation) -> Result:
         try:  # as `commit`, a coroutine less: this is every single write
-            return (await self.service.submit(Batch(mutation, author=self.author))).results[0]
+            return (await self.service.submit(unchecked_batch(mutation, self.author))).results[0]
         except NodeNotFoundError as error:
             raise await self._explained(error) from None
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, NoReturn
 
-from polaris_core.codec import FreshBodies, change_body, trusted_provenance
+from polaris_core.codec import FreshBodies, change_body
 from polaris_core.errors import LimitExceededError
 from polaris_core.limits import Limits
-from polaris_core.model import EdgeKey, Provenance
+from polaris_core.model import EdgeKey, Provenance, unchecked_provenance
 from polaris_core.planning.working import Working
 from polaris_core.values import from_micros
 
@@ -35,7 +35,7 @@ class Decision:
     def _next(self, before: Provenance | None) -> Provenance:
         assert before is not None  # noqa: S101 - what is stored has one
         version, revision = before.version + 1, self.working.seq + 1
-        return trusted_provenance(version, revision, before.created_at, self.time, self.author)
+        return unchecked_provenance(version, revision, before.created_at, self.time, self.author)
 
     def _count(self) -> None:
         self.records += 1

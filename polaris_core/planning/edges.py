@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any, NoReturn
 
-from polaris_core.codec import body_of_edge, trusted_edge, trusted_provenance
+from polaris_core.codec import body_of_edge
 from polaris_core.errors import EdgeExistsError, EdgeNotFoundError, NodeNotFoundError
-from polaris_core.model import Edge, EdgeKey
+from polaris_core.model import Edge, EdgeKey, unchecked_edge, unchecked_provenance
 from polaris_core.mutations import CreateEdge, DeleteEdge, PatchEdge, PutEdge, UpsertEdge
-from polaris_core.outcomes import Result
+from polaris_core.outcomes import Result, unchecked_result
 from polaris_core.planning.decision import Decision, delta_body
 from polaris_core.planning.delta import attributes_delta, patched, same
 from polaris_core.planning.working import EdgeState
@@ -32,12 +32,12 @@ class EdgeDecision(Decision):
                 _edge_not_found(key)
             self._hold_edge(key, mutation.attributes, types)
             id, revision = self.working.new_id(), self.working.seq + 1
-            provenance = trusted_provenance(1, revision, self.time, self.time, self.author)
-            edge = trusted_edge(key, mutation.attributes, provenance)
+            provenance = unchecked_provenance(1, revision, self.time, self.time, self.author)
+            edge = unchecked_edge(key, mutation.attributes, provenance)
             body = self.bodies.edge(mutation.attributes)
             self._store_edge(id, triple, edge, revision, body)
             self._append("edge.created", id, self.bodies.created_edge(key, body), triple[0], triple[2])
-            return Result("created", key, id, revision, edge)
+            return unchecked_result("created", key, id, revision, edge)
         before = state.edge.attributes
         if isinstance(mutation, CreateEdge):
             raise EdgeExistsError(f"edge {key!s} exists", key=key)
@@ -49,16 +49,16 @@ class EdgeDecision(Decision):
             after = mutation.attributes
         id = state.record.id
         if same(before, after):
-            edge = trusted_edge(key, before, state.edge.provenance)  # type: ignore[arg-type]
-            return Result("unchanged", key, id, state.record.revision, edge)
+            edge = unchecked_edge(key, before, state.edge.provenance)
+            return unchecked_result("unchanged", key, id, state.record.revision, edge)
         self._hold_edge(key, after, types)
         provenance = self._next(state.edge.provenance)
-        edge = trusted_edge(key, after, provenance)
+        edge = unchecked_edge(key, after, provenance)
         self._store_edge(id, triple, edge, provenance.revision, body_of_edge(edge))
         forward, backward = attributes_delta(before, after), attributes_delta(after, before)  # type: ignore[arg-type]
         delta = delta_body(forward, backward, state.edge.provenance)
         self._change("edge.updated", id, key, delta, triple[0], triple[2])
-        return Result("updated", key, id, provenance.revision, edge)
+        return unchecked_result("updated", key, id, provenance.revision, edge)
 
     def _hold_edge(self, key: EdgeKey, attributes: Any, types: tuple[str, str]) -> None:
         """Hold an edge that is written, between nodes of two types, against the schema of its type."""
@@ -78,12 +78,12 @@ class EdgeDecision(Decision):
         state = source and target and self.working.edge((source.record.id, key.type, target.record.id))
         if not state:
             if mutation.missing_ok:
-                return Result("absent", key, 0, 0)
+                return unchecked_result("absent", key, 0, 0)
             if source is None or target is None:
                 node_not_found(key.source if source is None else key.target)
             _edge_not_found(key)
         self._remove_edge(state)
-        return Result("deleted", key, state.record.id, self.working.seq)
+        return unchecked_result("deleted", key, state.record.id, self.working.seq)
 
     def _remove_edge(self, state: EdgeState) -> None:
         record = state.record

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from polaris_core.codec import body_of_node, recorded, trusted_node, trusted_provenance
+from polaris_core.codec import body_of_node, recorded
 from polaris_core.errors import NodeExistsError, NodeHasEdgesError
-from polaris_core.model import Node, Observation, Patch
+from polaris_core.model import Node, Observation, Patch, unchecked_node, unchecked_provenance
 from polaris_core.mutations import CreateNode, DeleteNode, PatchNode, PutNode, RenameNode, UpsertNode
-from polaris_core.outcomes import Result
+from polaris_core.outcomes import Result, unchecked_result
 from polaris_core.planning.decision import delta_body
 from polaris_core.planning.delta import attributes_delta, observations_delta, patched
 from polaris_core.planning.edges import EdgeDecision, node_not_found
@@ -62,13 +62,13 @@ class NodeDecision(EdgeDecision):
     def _create_node(self, name: str, type: str, attributes: Any, observed: Sequence[Observation]) -> Result:
         self._hold_node(name, type, attributes)
         id, revision = self.working.new_id(), self.working.seq + 1
-        provenance = trusted_provenance(1, revision, self.time, self.time, self.author)
-        node = trusted_node(name, type, attributes, self._observed((), observed), provenance)
+        provenance = unchecked_provenance(1, revision, self.time, self.time, self.author)
+        node = unchecked_node(name, type, attributes, self._observed((), observed), provenance)
         body = self.bodies.node(attributes, node.observations)
         self._allow(node, body)
         self.working.add_node(id, node, revision, body)
         self._append("node.created", id, self.bodies.created_node(name, type, body))
-        return Result("created", name, id, revision, node)
+        return unchecked_result("created", name, id, revision, node)
 
     def _update_node(
         self,
@@ -84,16 +84,16 @@ class NodeDecision(EdgeDecision):
         if type != before.type:
             forward["type"], backward["type"] = type, before.type  # type: ignore[assignment]
         if not forward:
-            return Result("unchanged", before.name, id, state.record.revision, before)
+            return unchecked_result("unchanged", before.name, id, state.record.revision, before)
         if not forward.keys().isdisjoint(_HELD):
             self._hold_node(before.name, type, attributes)
         if type != before.type:
             self._hold_joined(id, before.name, type)
         provenance = self._next(before.provenance)
-        node = trusted_node(before.name, type, attributes, observed, provenance)
+        node = unchecked_node(before.name, type, attributes, observed, provenance)
         self._store_node(id, node, provenance.revision, body_of_node(node))
         self._change("node.updated", id, node.name, delta_body(forward, backward, before.provenance))
-        return Result("updated", node.name, id, provenance.revision, node)
+        return unchecked_result("updated", node.name, id, provenance.revision, node)
 
     def _hold_node(self, name: str, type: str, attributes: Any) -> None:
         """Hold a node's attributes against the schema of its type."""
@@ -112,21 +112,21 @@ class NodeDecision(EdgeDecision):
         state = self.working.node(mutation.name) or node_not_found(mutation.name)
         before, id = state.node, state.record.id
         if mutation.to == mutation.name:
-            return Result("unchanged", mutation.name, id, state.record.revision, before)
+            return unchecked_result("unchanged", mutation.name, id, state.record.revision, before)
         if self.working.node(mutation.to):
             raise NodeExistsError(f"node {mutation.to!r} exists", key=mutation.to)
         provenance = self._next(before.provenance)
-        node = trusted_node(mutation.to, before.type, before.attributes, before.observations, provenance)
+        node = unchecked_node(mutation.to, before.type, before.attributes, before.observations, provenance)
         self._store_node(id, node, provenance.revision, body_of_node(node))
         delta = delta_body({"name": mutation.to}, {"name": mutation.name}, before.provenance)
         self._change("node.renamed", id, mutation.to, delta)
-        return Result("renamed", mutation.to, id, provenance.revision, node)
+        return unchecked_result("renamed", mutation.to, id, provenance.revision, node)
 
     def _delete_node(self, mutation: DeleteNode) -> Result:
         state = self.working.node(mutation.name)
         if state is None:
             if mutation.missing_ok:
-                return Result("absent", mutation.name, 0, 0)
+                return unchecked_result("absent", mutation.name, 0, 0)
             node_not_found(mutation.name)
         id = state.record.id
         edges = sorted(
@@ -147,7 +147,7 @@ class NodeDecision(EdgeDecision):
         self.working.delete_node(id)
         gone = {"type": state.node.type, "record": state.record.body, "previous": {"revision": state.record.revision}}
         self._change("node.deleted", id, mutation.name, gone)
-        return Result("deleted", mutation.name, id, self.working.seq)
+        return unchecked_result("deleted", mutation.name, id, self.working.seq)
 
     def _store_node(self, id: int, node: Node, revision: int, body: str) -> None:
         self._allow(node, body)

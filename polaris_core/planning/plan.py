@@ -46,7 +46,7 @@ from polaris_core.mutations import (
     UpsertEdge,
     UpsertNode,
 )
-from polaris_core.outcomes import Commit, Result, Status
+from polaris_core.outcomes import Commit, Result, Status, unchecked_commit, unchecked_result
 from polaris_core.planning.delta import same
 from polaris_core.planning.load import Current
 from polaris_core.planning.nodes import NodeDecision
@@ -58,6 +58,7 @@ from polaris_core.values import from_micros
 __all__ = ["plan"]
 
 _HOUR = 3_600_000_000  # in microseconds
+_new = tuple.__new__  # a named tuple at half the price
 
 
 def plan(batches: Sequence[Batch], current: Current, now: int, limits: Limits) -> CommitPlan:
@@ -114,7 +115,7 @@ class _Group(NodeDecision):
             return None
         if batch.key is not None:
             working.put_receipt(Receipt(batch.key, digest, self.first, working.seq, self.micros, receipt_body(results)))
-        return Commit(self.first, working.seq, self.time, results, self._cursor(working.seq))
+        return unchecked_commit(self.first, working.seq, self.time, results, self._cursor(working.seq))
 
     def _fits(self) -> bool:
         """Count a batch into the group, unless there is one already and both together are too large."""
@@ -130,11 +131,11 @@ class _Group(NodeDecision):
                 f"the idempotency key {receipt.key!r} was used for another request", key=receipt.key
             )
         results, time = receipt_results(receipt.body), from_micros(receipt.time)
-        return Commit(receipt.first, receipt.last, time, results, self._cursor(receipt.last))
+        return unchecked_commit(receipt.first, receipt.last, time, results, self._cursor(receipt.last))
 
     def _cursor(self, seq: int) -> Cursor:
         head = self.working.current.head
-        return Cursor(head.store, head.epoch, seq)
+        return _new(Cursor, (head.store, head.epoch, seq))
 
     # --- expectations ---------------------------------------------------------------------------------------------
 
@@ -191,7 +192,7 @@ class _Group(NodeDecision):
                 if checker is not None:
                     checker.check(mutation.data, mutation.type, self.limits.schema_work)
                 self._change("event", 0, mutation.subject, {"type": mutation.type, "data": mutation.data})
-                return Result("emitted", mutation.subject, 0, self.working.seq)
+                return unchecked_result("emitted", mutation.subject, 0, self.working.seq)
             case SetMeta() | DeleteMeta() | SetSchema() | DeleteSchema():
                 return self._meta(mutation)
 
@@ -218,12 +219,14 @@ class _Group(NodeDecision):
             data["previous"] = {"revision": before.revision}
         self._change("meta.deleted" if body is None else "meta.set", 0, mutation.key, data)
         status: Status = "deleted" if body is None else "updated" if before else "created"
-        return Result(status, mutation.key, 0, revision, schema)
+        return unchecked_result(status, mutation.key, 0, revision, schema)
 
     def _unchanged(self, key: str, before: MetaRecord | None, schema: TypeSchema | None) -> Result:
         if before is None:
-            return Result("absent", key, 0, 0)
-        return Result("unchanged", key, 0, before.revision, schema and attrs.evolve(schema, revision=before.revision))
+            return unchecked_result("absent", key, 0, 0)
+        return unchecked_result(
+            "unchanged", key, 0, before.revision, schema and attrs.evolve(schema, revision=before.revision)
+        )
 
     def _schema(self, key: str, value: Any, before: MetaRecord | None) -> dict[str, Any]:
         """Return a schema as it is kept: another one than before is another version, whichever way it came."""

@@ -15,16 +15,13 @@ __all__ = ["edge_records", "edges_of", "nodes_of"]
 
 async def nodes_of(session: Session, names: Sequence[str], found: Found) -> dict[str, Node | PolarisError | None]:
     """Return the nodes of names; in place of one that cannot be decoded, the error for those who asked for it."""
-    nodes: dict[str, Node | PolarisError | None] = dict.fromkeys(names)
-    found.nodes = dict.fromkeys(names)
-    for record in await session.nodes(names):
-        if record is not None:
-            try:
-                nodes[record.name] = found.nodes[record.name] = decode_node(record)
-            except PolarisError as error:
-                nodes[record.name] = error
-                del found.nodes[record.name]
-    return nodes
+    damaged: dict[str, PolarisError] = {}
+    for name, record in zip(names, await session.nodes(names), strict=True):
+        try:
+            found.nodes[name] = None if record is None else decode_node(record)
+        except PolarisError as error:
+            damaged[name] = error
+    return {**found.nodes, **damaged}
 
 
 async def edges_of(

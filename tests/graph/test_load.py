@@ -43,10 +43,8 @@ from polaris_core.codec import (
     body_of_node,
     change_body,
     recorded,
-    trusted_edge,
-    trusted_node,
 )
-from polaris_core.model import EdgeKey, Provenance
+from polaris_core.model import EdgeKey, Provenance, unchecked_edge, unchecked_node
 from polaris_core.values import EMPTY, freeze_object, from_micros
 
 BACKENDS = ("memory", "json", "sqlite")
@@ -517,9 +515,9 @@ def test_fresh_bodies_are_those_of_the_codec(
         freeze_object(given_attributes),
     )
     stored = tuple(recorded(item, time) for item in given_observed)
-    assert bodies.node(frozen, given_observed) == body_of_node(trusted_node("n", "t", frozen, stored, provenance))
-    assert bodies.edge(frozen) == body_of_edge(trusted_edge(EdgeKey("a", "x", "b"), frozen, provenance))
-    assert bodies.bare_node == body_of_node(trusted_node("n", "t", EMPTY, (), provenance))
+    assert bodies.node(frozen, given_observed) == body_of_node(unchecked_node("n", "t", frozen, stored, provenance))
+    assert bodies.edge(frozen) == body_of_edge(unchecked_edge(EdgeKey("a", "x", "b"), frozen, provenance))
+    assert bodies.bare_node == body_of_node(unchecked_node("n", "t", EMPTY, (), provenance))
     made, key = bodies.node(frozen, given_observed), EdgeKey("a", "x", 'b"é')
     assert bodies.created_node("n", 't"', made) == change_body("n", time, author, {"type": 't"', "record": made})
     assert bodies.created_edge(key, made) == change_body(key, time, author, {"record": made})

@@ -126,14 +126,14 @@ class SqliteSession:
 
     def nodes(self, refs: Sequence[NodeRef]) -> list[NodeRecord | None]:
         """Return the nodes of these ids or names."""
-        ids = {ref for ref in refs if not isinstance(ref, str)}
-        names = {ref for ref in refs if isinstance(ref, str)}
+        wanted = set(refs)
+        names = {ref for ref in wanted if isinstance(ref, str)}
         found: dict[NodeRef, NodeRecord] = {}
         for row in self._among("node", _NODE, "name", names, NodeRecord):
             found[row.name] = row
-        for row in self._among("node", _NODE, "id", ids, NodeRecord):
+        for row in self._among("node", _NODE, "id", wanted - names, NodeRecord):
             found[row.id] = row
-        return [found.get(ref) for ref in refs]
+        return [*map(found.get, refs)]
 
     def edges(self, refs: Sequence[EdgeRef]) -> list[EdgeRecord | None]:
         """Return the edges of these ids or triples."""
