@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 from typing import Any
 
 __all__ = ["settle"]
@@ -17,8 +16,10 @@ def settle(future: asyncio.Future[Any], result: object = None, error: BaseExcept
     """
     if isinstance(error, StopIteration):
         error = RuntimeError("a generator ended here")
-    with suppress(RuntimeError):  # the loop has ended, and with it whoever waited
+    try:
         future.get_loop().call_soon_threadsafe(_set, future, result, error)
+    except RuntimeError:  # the loop has ended, and with it whoever waited
+        return
 
 
 def _set(future: asyncio.Future[Any], result: object, error: BaseException | None) -> None:

@@ -15,7 +15,6 @@ import os
 import threading
 import time
 from itertools import count
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Self
 from weakref import WeakSet
 
@@ -65,7 +64,7 @@ class FileLock:
     ) -> None:
         self._fd = -1
         self._read_only = read_only
-        self._path = Path(path)
+        self._path = os.fspath(path)
         self._seconds = seconds
         self._location = location or str(path)
         self._thread = threading.Lock()
@@ -168,7 +167,7 @@ class FileLock:
 
     def _is_current(self) -> bool:
         try:
-            return os.path.samestat(os.fstat(self._fd), self._path.stat())
+            return os.path.samestat(os.fstat(self._fd), os.stat(self._path))  # noqa: PTH116 - a third of the price
         except FileNotFoundError:
             return False
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from sys import float_info
-from typing import cast
 
 from polaris_core.errors import InvalidValueError
 from polaris_core.graph.arguments import Where, direction_of, filter_of, names_of, types_of
@@ -92,9 +91,7 @@ class Around(Asking):
         """
         ends = normalize_name(source), normalize_name(target)
         way, filter = Way(direction_of(direction), types_of(types)), filter_of("edge", where=edges)
-        if isinstance(cast("object", depth), tuple):
-            raise InvalidValueError("a path is bounded by how many edges it has at most, not at least")
-        most = None if depth is None else depth_of(depth)[1]
+        most = None if depth is None else _most_of(depth)
         if weight is None:
             if missing is not None:
                 raise InvalidValueError("what an edge weighs that has no weight is asked for together with a weight")
@@ -172,3 +169,9 @@ class Around(Asking):
         counted, of_type = types_of(types), None if type is None else normalize_type(type)
         edges = None if counted is None else frozenset(counted)
         return await self._ask(Hubs(self._page(limit), direction_of(direction), edges, of_type, self.limits.scan))
+
+
+def _most_of(depth: object) -> int:
+    if isinstance(depth, tuple):
+        raise InvalidValueError("a path is bounded by how many edges it has at most, not at least")
+    return depth_of(depth)[1]  # type: ignore[arg-type]

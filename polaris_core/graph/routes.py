@@ -15,6 +15,7 @@ import attrs
 from polaris_core.errors import InvalidValueError
 from polaris_core.graph.walks import following
 from polaris_core.model import Edge, EdgeKey, Path
+from polaris_core.opened import opened
 from polaris_core.query import Filter
 from polaris_core.records import NodeRef
 from polaris_core.storage.grounds import Ground, Way
@@ -24,7 +25,7 @@ __all__ = ["FewestEdges", "LeastWeight", "Route"]
 _BACK = {"out": "in", "in": "out", "both": "both"}
 
 
-@attrs.frozen
+@attrs.frozen(weakref_slot=False)
 class Route:
     """A shortest path: the names of its nodes, from the first to the last, the keys of the edges between them, and its length.
 
@@ -34,6 +35,19 @@ class Route:
     nodes: tuple[str, ...]
     edges: tuple[EdgeKey, ...]
     length: int | float
+
+
+_OpenRoute = opened(Route)
+
+
+def _unchecked_route(nodes: tuple[str, ...], edges: tuple[EdgeKey, ...], length: float) -> Route:
+    made = _OpenRoute()
+    made.nodes = nodes
+    made.edges = edges
+    made.length = length
+    made.__class__ = Route
+    route: Route = made
+    return route
 
 
 @attrs.frozen(kw_only=True)
@@ -68,7 +82,7 @@ class FewestEdges:
             ground.bound(len(ahead) + len(behind))
             if met is not None:
                 nodes = [*reversed(_chain(ahead, met)), *_chain(behind, met)[1:]]
-                return Route(await ground.names(nodes), await self._keys(ground, nodes), length)
+                return _unchecked_route(await ground.names(nodes), await self._keys(ground, nodes), length)
         await ground.nodes(ends)  # there is none where an end is not there
         return None
 

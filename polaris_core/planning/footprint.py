@@ -7,8 +7,7 @@ accepted. So each name is followed through the group together with the stored na
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-
-import attrs
+from typing import NamedTuple
 
 from polaris_core.limits import Limits
 from polaris_core.model import EdgeKey
@@ -40,8 +39,7 @@ __all__ = ["Footprint", "footprint"]
 _EDGE_MUTATIONS = (CreateEdge, PutEdge, UpsertEdge, PatchEdge, DeleteEdge)
 
 
-@attrs.frozen
-class Footprint:
+class Footprint(NamedTuple):
     """What to load, by the names that are stored: `links` pairs a name with the change number that `ExpectLinks` names.
 
     `deleted` maps the names of nodes that could be deleted to how many edges decide what becomes of that, not counting those

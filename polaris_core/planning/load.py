@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-
-import attrs
+from typing import NamedTuple
 
 from polaris_core.codec import loads
 from polaris_core.limits import Limits
@@ -21,8 +20,7 @@ _OF_EDGES = schema_key("edge", "")
 _TAKES_NAME = ("node.created", "node.renamed")
 
 
-@attrs.frozen
-class Current:
+class Current(NamedTuple):
     """What the store holds of a footprint.
 
     `edges` holds every stored edge the group could touch, `names` the names of all their ends. `cut` lists nodes with more
@@ -32,14 +30,14 @@ class Current:
     """
 
     head: Head
-    nodes: dict[str, NodeRecord] = attrs.Factory(dict)
-    edges: dict[tuple[int, str, int], EdgeRecord] = attrs.Factory(dict)
-    names: dict[int, str] = attrs.Factory(dict)
-    cut: frozenset[int] = frozenset()
-    meta: dict[str, MetaRecord] = attrs.Factory(dict)
-    receipts: dict[str, Receipt] = attrs.Factory(dict)
-    touched: dict[tuple[int, int], bool] = attrs.Factory(dict)
-    schemas: int = 0
+    nodes: dict[str, NodeRecord]
+    edges: dict[tuple[int, str, int], EdgeRecord]
+    names: dict[int, str]
+    cut: frozenset[int]
+    meta: dict[str, MetaRecord]
+    receipts: dict[str, Receipt]
+    touched: dict[tuple[int, int], bool]
+    schemas: int
 
 
 async def load(session: Session, batches: Sequence[Batch], limits: Limits) -> Current:
@@ -47,8 +45,8 @@ async def load(session: Session, batches: Sequence[Batch], limits: Limits) -> Cu
     wanted = footprint(batches, limits)
     head = await session.head()
     nodes = {record.name: record for record in await session.nodes(wanted.names) if record} if wanted.names else {}
-    joining = await _joining(session, wanted, nodes)
-    edges, names, cut = await _edges(session, wanted, nodes, joining)
+    joining = await _joining(session, wanted, nodes) if nodes else {}
+    edges, names, cut = await _edges(session, wanted, nodes, joining) if nodes else ({}, {}, frozenset[int]())
     meta = _meta_keys(wanted, nodes)
     return Current(
         head=head,
@@ -57,24 +55,21 @@ async def load(session: Session, batches: Sequence[Batch], limits: Limits) -> Cu
         names=names,
         cut=cut,
         meta={
-            **{record.key: record for record in joining.values() if record},
-            **({record.key: record for record in await session.meta(meta) if record} if meta else {}),
+            record.key: record for record in (*joining.values(), *(await session.meta(meta) if meta else ())) if record
         },
         receipts=(
             {receipt.key: receipt for receipt in await session.receipts(wanted.receipts) if receipt}
             if wanted.receipts
             else {}
         ),
-        touched=await _touched(session, wanted, nodes, head),
+        touched=await _touched(session, wanted, nodes, head) if wanted.links else {},
         schemas=await count_schemas(session, limits.schemas) if wanted.defines else 0,
     )
 
 
 def _meta_keys(wanted: Footprint, nodes: dict[str, NodeRecord]) -> Sequence[str]:
-    keys = dict.fromkeys((*wanted.meta, *wanted.schemas))
-    if wanted.rewrites:
-        keys.update(dict.fromkeys(schema_key("node", type_) for type_ in {record.type for record in nodes.values()}))
-    return tuple(keys)
+    stored = {schema_key("node", record.type) for record in nodes.values()} if wanted.rewrites else ()
+    return tuple(dict.fromkeys((*wanted.meta, *wanted.schemas, *stored)))
 
 
 def _retyped(wanted: Footprint, nodes: dict[str, NodeRecord]) -> list[int]:
@@ -83,7 +78,7 @@ def _retyped(wanted: Footprint, nodes: dict[str, NodeRecord]) -> list[int]:
 
 async def _joining(session: Session, wanted: Footprint, nodes: dict[str, NodeRecord]) -> dict[str, MetaRecord | None]:
     """Return by type the schemas that could say what edges join, where a node that is stored could change its type."""
-    if not wanted.retyped or not _retyped(wanted, nodes):
+    if not _retyped(wanted, nodes):
         return {}
     found: dict[str, MetaRecord | None] = {
         key.removeprefix(_OF_EDGES): None for key in wanted.meta if key.startswith(_OF_EDGES)

@@ -51,7 +51,7 @@ from polaris_core.planning.delta import same
 from polaris_core.planning.load import Current
 from polaris_core.planning.nodes import NodeDecision
 from polaris_core.planning.working import Working
-from polaris_core.records import CommitPlan, MetaRecord, Receipt
+from polaris_core.records import CommitPlan, Head, MetaRecord, Receipt
 from polaris_core.schema import SCHEMAS, TypeSchema, fields_of, type_schema
 from polaris_core.values import from_micros
 
@@ -82,7 +82,8 @@ def plan(batches: Sequence[Batch], current: Current, now: int, limits: Limits) -
         return CommitPlan(expected=head, head=head, outcomes=outcomes)
     if head.time // _HOUR != decision.micros // _HOUR:  # now and then: a backend may have to look through all of them
         net["forget_receipts"] = max(decision.forgotten, 0)
-    head = head._replace(seq=working.seq, next_id=working.next_id, time=decision.micros)
+    store, epoch, _, _, floor, _, form = head
+    head = _new(Head, (store, epoch, working.seq, working.next_id, floor, decision.micros, form))
     return CommitPlan(expected=current.head, head=head, outcomes=outcomes, **net)
 
 

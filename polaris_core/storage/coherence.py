@@ -170,20 +170,22 @@ class _Remembered:
         self._left -= len(nodes)
         if self._left < 0:
             raise NotRemembered
-        return cast("Mapping[NodeRef, Sequence[NodeRef]]", self._adjacency.near(way))
+        near: Any = self._adjacency.near(way)
+        return near  # type: ignore[no-any-return]
 
     async def crossings(self, nodes: Collection[NodeRef], way: Way, filter: Filter | None) -> NoReturn:  # noqa: ARG002
         raise NotRemembered
 
     async def keys(self, nodes: Sequence[NodeRef], way: Way) -> tuple[EdgeKey, ...]:
-        known, names = self._adjacency.near(way).first_edges, cast("Sequence[str]", nodes)
+        known: Any = self._adjacency.near(way).first_edges
         try:
-            return tuple([known[near][far] for near, far in pairwise(names)])
+            return tuple([known[near][far] for near, far in pairwise(nodes)])
         except KeyError:
             raise NotRemembered from None
 
     async def names(self, nodes: Sequence[NodeRef]) -> tuple[str, ...]:
-        return tuple(cast("Sequence[str]", nodes))
+        names: Any = nodes  # here they are
+        return tuple(names)
 
     async def nodes(self, nodes: Sequence[NodeRef]) -> Sequence[Node]:
         if len(nodes) > self._most:

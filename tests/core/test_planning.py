@@ -580,6 +580,7 @@ def everything(image: Image, group: list[Batch]) -> Current:
         nodes={record.name: record for record in nodes},
         edges={(record.source, record.type, record.target): record for record in edges},
         names={record.id: record.name for record in nodes},
+        cut=frozenset(),
         meta={record.key: record for record in meta},
         receipts={receipt.key: receipt for receipt in receipts},
         touched=touched,

@@ -8,8 +8,9 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from polaris_sqlite.storage import SqliteStorage
 
-from polaris_core import Graph, NodeExistsError, open_graph
+from polaris_core import CreateNode, Graph, NodeExistsError, SchemaViolationError, open_graph
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,7 +33,6 @@ def test_a_commit_asks_for_nothing_that_the_last_one_left(path: Path) -> None:
             assert await statements_of(graph, "second") == [
                 "BEGIN IMMEDIATE",
                 "SELECT id, name, type, revision, body, checksum FROM nodes",
-                "SELECT key, revision, body, checksum FROM meta",  # the schema of the node's type, which anybody may set
                 "INSERT INTO nodes (id, name, type, revision, body, checksum)",
                 'INSERT INTO changes (seq, "commit", kind, id, source, target, body, checksum)',
                 "UPDATE head",
@@ -55,9 +55,41 @@ def test_a_commit_asks_for_everything_after_somebody_elses(path: Path, through: 
                     database.execute("CREATE TABLE theirs (x)")
             statements = await statements_of(graph, "second")
             assert statements[1] == "PRAGMA user_version"
-            assert [statement for statement in statements if statement.endswith((" FROM head", " FROM indexes"))]
+            asked = (" FROM head", " FROM indexes", " FROM meta")  # there, for the schema of the node's type
+            assert sum(statement.endswith(asked) for statement in statements) == len(asked)
             changes = await graph.changes()
             assert [change.cursor.seq for change in changes] == list(range(1, len(changes) + 1))
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("through", ["the same opening", "another opening"])
+def test_a_schema_counts_from_the_commit_after_it_though_there_was_known_to_be_none(path: Path, through: str) -> None:
+    async def scenario() -> None:
+        async with open_graph(f"sqlite:///{path}") as graph, open_graph(f"sqlite:///{path}") as beside:
+            other = graph if through == "the same opening" else beside
+            await graph.create_node("first")
+            await graph.create_node("second")  # which knows of no schema, and asks for none
+            await other.set_schema("node", "node", {"required": ["born"]})
+            with pytest.raises(SchemaViolationError):
+                await graph.create_node("third")
+            await other.delete_schema("node", "node")
+            await graph.create_node("third")
+            await other.set_schema("node", "node", {"required": ["born"]})
+            with pytest.raises(SchemaViolationError):
+                await graph.create_node("fourth")
+
+    asyncio.run(scenario())
+
+
+def test_of_records_that_are_absent_no_more_than_so_many_keys_are_remembered(path: Path) -> None:
+    async def scenario() -> None:
+        async with open_graph(f"sqlite:///{path}") as graph:
+            for number in range(0, 3_000, 100):
+                await graph.commit([CreateNode(f"{number}-{at}", f"type {number + at}") for at in range(100)])
+            storage = graph.service.storage
+            assert isinstance(storage, SqliteStorage)
+            assert 0 < len(storage._known[1].absent) <= 1_000
 
     asyncio.run(scenario())
 

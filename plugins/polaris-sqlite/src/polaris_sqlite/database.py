@@ -338,7 +338,7 @@ class Database:
         with failures_of(self.location):
             self._lock.acquire()
         try:
-            with failures_of(self.location):
+            if not self._named:
                 self._sync_names()
             with failures_of(self.location, of_programs=True):
                 _undo(database)
@@ -374,7 +374,8 @@ class Database:
         with failures_of(self.location), self._lock:
             _undo(database)
             self._settle(database)
-            self._sync_names()
+            if not self._named:
+                self._sync_names()
             self._check_version(database)
             result = prepare(database)
             database.execute("PRAGMA synchronous = FULL")
@@ -413,9 +414,9 @@ class Database:
             raise
 
     def _sync_names(self) -> None:
-        if not self._named:
+        with failures_of(self.location):
             self._file.sync_names()
-            self._named = True
+        self._named = True
 
     def _settle(self, database: sqlite3.Connection) -> None:
         """Overwrite what a failed commit left in the log, which a recovery after a crash would take for a commit."""

@@ -68,6 +68,7 @@ _CHANGES_OF = f"""
     ORDER BY seq LIMIT :limit
 """
 _INT64 = 2**63
+_MOST_ABSENT = 1_000
 _SORTED_AT_ONCE = 20_000  # links of many nodes that are sorted in memory; more are merged, run by run
 
 
@@ -91,6 +92,8 @@ class Known(NamedTuple):
 
     head: Head | None = None
     indexes: attribute_indexes.Declared | None = None
+    absent: frozenset[str] = frozenset()
+    """Keys of records beside the graph that there are not, such as schemas of types that have none."""
 
 
 NOTHING_KNOWN = Known()
@@ -104,7 +107,7 @@ class SqliteSession:
     ) -> None:
         self._database = database
         self._searching: Searching = searching
-        self._head, self._indexes = known
+        self._head, self._indexes, self._absent = known
 
     # --- reading --------------------------------------------------------------------------------------------------
 
@@ -122,7 +125,7 @@ class SqliteSession:
 
     def known(self) -> Known:
         """Return what has been asked for, and left."""
-        return Known(self._head, self._indexes)
+        return Known(self._head, self._indexes, self._absent)
 
     def nodes(self, refs: Sequence[NodeRef]) -> list[NodeRecord | None]:
         """Return the nodes of these ids or names."""
@@ -211,8 +214,11 @@ class SqliteSession:
 
     def meta(self, keys: Sequence[str]) -> list[MetaRecord | None]:
         """Return the records beside the graph with these keys."""
-        found = {row.key: row for row in self._among("meta", _META, "key", set(keys), MetaRecord)}
-        return [found.get(key) for key in keys]
+        wanted = set(keys) - self._absent
+        found = {row.key: row for row in self._among("meta", _META, "key", wanted, MetaRecord)}
+        if len(found) < len(wanted) and len(wanted) + len(self._absent) <= _MOST_ABSENT:
+            self._absent |= wanted - found.keys()
+        return [*map(found.get, keys)]
 
     def changes(self, after: int, limit: int, id: int | None) -> list[ChangeRecord]:
         """Return the changes after a number, in order."""
@@ -268,13 +274,16 @@ class SqliteSession:
     def store(self, plan: CommitPlan) -> None:
         """Write a plan, in the order of its fields."""
         for table, ids in (("edges", plan.delete_edges), ("nodes", plan.delete_nodes), ("meta", plan.delete_meta)):
-            column = "key" if table == "meta" else "id"
-            self._each(f"DELETE FROM {table} WHERE {column} = ?", [(id,) for id in ids])  # noqa: S608
-        # A control character is in no name, so what is written meanwhile can meet no other name.
-        self._each("UPDATE nodes SET name = ? WHERE id = ?", [(f"\x1f{id}", id) for id in plan.renamed])
+            if ids:
+                column = "key" if table == "meta" else "id"
+                self._each(f"DELETE FROM {table} WHERE {column} = ?", [(id,) for id in ids])  # noqa: S608
+        if plan.renamed:  # a control character is in no name, so what is written meanwhile can meet no other name
+            self._each("UPDATE nodes SET name = ? WHERE id = ?", [(f"\x1f{id}", id) for id in plan.renamed])
         self._insert(_PUT_NODES, plan.put_nodes)
         self._insert(_PUT_EDGES, plan.put_edges)
-        self._insert(_PUT_META, plan.put_meta)
+        if plan.put_meta:
+            self._insert(_PUT_META, plan.put_meta)
+            self._absent = frozenset()
         self._insert(_APPEND_CHANGES, plan.changes)
         if plan.forget_receipts:
             self._database.execute("DELETE FROM receipts WHERE time < ?", (plan.forget_receipts,))
@@ -288,15 +297,18 @@ class SqliteSession:
     def _each(self, statement: str, rows: list[tuple[Any, ...]]) -> None:
         if len(rows) == 1:
             self._database.execute(statement, rows[0])
-        elif rows:
+        else:
             self._database.executemany(statement, rows)
 
     def _insert(self, insert: _Insert, records: Sequence[tuple[Any, ...]]) -> None:
+        if not records:
+            return
         rows = sealed(records)
         while len(rows) >= _TOGETHER:
             self._database.execute(insert.many, [*chain.from_iterable(rows[:_TOGETHER])])
             rows = rows[_TOGETHER:]
-        self._each(insert.one, rows)
+        if rows:
+            self._each(insert.one, rows)
 
 
 _TOGETHER = 32
