@@ -5,6 +5,7 @@ Values are parameters only, and every answer is fetched whole: a cursor that is 
 
 from __future__ import annotations
 
+from functools import partial
 from heapq import merge
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, TypeVar
@@ -32,7 +33,7 @@ from polaris_sqlite.integrity import fetch_as, read, sealed
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from polaris_core.abc import TextHits, TextQuery
 
@@ -69,6 +70,7 @@ _CHANGES_OF = f"""
 """
 _INT64 = 2**63
 _MOST_ABSENT = 1_000
+_link: Callable[[tuple[Any, ...]], Link] = partial(tuple.__new__, Link)  # named tuples without a call in between
 _SORTED_AT_ONCE = 20_000  # links of many nodes that are sorted in memory; more are merged, run by run
 
 
@@ -176,9 +178,9 @@ class SqliteSession:
             rows = self._links(_json(unique), direction, types, after, f"LIMIT {enough:d}")
             if len(rows) < enough:
                 rows.sort()
-                return list(map(Link._make, rows[:limit]))
+                return list(map(_link, rows[:limit]))
             return self._merged(unique, direction, types, limit, after)
-        return list(map(Link._make, self._links(unique[0], direction, types, after, f"ORDER BY id LIMIT {limit:d}")))
+        return list(map(_link, self._links(unique[0], direction, types, after, f"ORDER BY id LIMIT {limit:d}")))
 
     def _links(
         self, node: int | str, direction: Direction, types: Sequence[str] | None, after: int, tail: str
@@ -196,7 +198,7 @@ class SqliteSession:
                 statement, parameters = _links_statement(id, direction, types, after)
                 runs.append(self._database.execute(f"{statement} ORDER BY id", parameters))
             unique = _without_repeats(merge(*runs))
-            return list(map(Link._make, islice(unique, limit)))
+            return list(map(_link, islice(unique, limit)))
         finally:
             for run in runs:
                 run.close()
