@@ -357,13 +357,16 @@ class StorageSpec:
 
     `factory` makes a `Storage` for a location without any I/O; it raises `InvalidLocationError` for a URL it cannot serve.
     `file` is what a store that is one file is called inside a directory that was chosen for it; None for one that is a
-    directory itself. `salvage` copies what can still be read of a damaged store, the first location, into a new one, the
-    second; it changes nothing of the first, and None says that there is no such thing.
+    directory itself. `beside` are the endings of files that are kept next to a store, under its name, such as `.lock`: no
+    export of the store may write them, or what is at the path of its location. `salvage` copies what can still be read of a
+    damaged store, the first location, into a new one, the second; it changes nothing of the first, and None says that there
+    is no such thing.
     """
 
     name: str
     sentence: str
     file: str | None = None
+    beside: tuple[str, ...] = ()
     factory: Callable[[Location, StorageOptions], Storage]
     salvage: Callable[[Location, Location], Awaitable[SalvageReport]] | None = None
 

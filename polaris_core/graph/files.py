@@ -23,6 +23,7 @@ from polaris_core.outcomes import Loaded
 from polaris_core.registry import default
 from polaris_core.schema import TypeSchema
 from polaris_core.storage.loading import pieces
+from polaris_core.storage.own_files import OwnFiles
 
 __all__ = ["Exported", "File", "Imported", "Importing", "exported", "importing"]
 
@@ -109,12 +110,13 @@ def importing(file: File, format: str | FormatSpec, on_loss: OnLoss) -> Iterator
 
 
 async def exported(
-    state: State, file: File, format: str | FormatSpec, on_loss: OnLoss, progress: Progress | None
+    state: State, file: File, format: str | FormatSpec, on_loss: OnLoss, progress: Progress | None, own: OwnFiles
 ) -> Exported:
-    """Write one state into a file."""
+    """Write one state into a file, which is none of the `own` ones of the store."""
     spec = _named(format)
     if spec.write is None:
         raise UnsupportedError(f"the format {spec.name!r} cannot be written", capability="write")
+    await _in_thread(partial(own.check_apart, file))
     losses = Losses(f"the format {spec.name!r}", on_loss)
     if await state.schemas():
         losses.add_of_graph("schemas")

@@ -215,10 +215,10 @@ class Graph(Committed, Verbs):
         export with `LossError`. `progress` is called with how many nodes and edges were written, and of how many.
 
         Raises `PluginNotFoundError` with the formats there are, `UnsupportedError` for one that only reads, and
-        `ValidationError` where the file cannot be written.
+        `ValidationError` where the file cannot be written, or is one of the store's own: that is left as it is.
         """
         async with self.snapshot() as state:
-            return await exported(state, file, format, on_loss, progress)
+            return await exported(state, file, format, on_loss, progress, self.service.own_files)
 
     @asynccontextmanager
     async def transaction(self, *, author: str | None = None, validate: bool = True) -> AsyncIterator[Transaction]:

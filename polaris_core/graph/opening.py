@@ -15,6 +15,7 @@ from polaris_core.graph.graph import Graph
 from polaris_core.limits import Limits
 from polaris_core.registry import default
 from polaris_core.storage import StorageService
+from polaris_core.storage.own_files import OwnFiles
 from polaris_core.storage.weights import weight_of
 
 __all__ = ["Opening", "open_graph"]
@@ -73,12 +74,14 @@ def open_graph(
         busy_seconds=told.busy_seconds,
     )
     installed = plugins or default()
+    specification = installed.storage(location.scheme)
     return Opening(
         StorageService(
-            storage=installed.storage(location.scheme).factory(location, settings),
+            storage=specification.factory(location, settings),
             options=settings,
             limits=limits,
             cache=None if cache is None else installed.cache(cache).factory(_bounded(limits or Limits())),
+            own_files=OwnFiles.of(location, specification),
         )
     )
 

@@ -55,7 +55,7 @@ class View(Committed):
         self, file: File, format: str | FormatSpec, *, on_loss: OnLoss = "skip", progress: Progress | None = None
     ) -> Exported:
         """As `Graph.export_file`, of the graph as it was."""
-        return await exported(self, file, format, on_loss, progress)
+        return await exported(self, file, format, on_loss, progress, self._service.own_files)
 
     async def _read(self, program: Program[T]) -> T:
         place, limits = await self.cursor(), self.limits

@@ -27,6 +27,7 @@ from polaris_core.storage.coherence import UNKNOWN, GraphCache
 from polaris_core.storage.grounds import Exploration
 from polaris_core.storage.home import Home
 from polaris_core.storage.loading import Loading, StageInMemory
+from polaris_core.storage.own_files import OwnFiles
 from polaris_core.storage.queues import Asked, Exploring, ReadQueue, WriteQueue
 from polaris_core.values import each
 
@@ -52,8 +53,11 @@ class StorageService:
         options: StorageOptions | None = None,
         limits: Limits | None = None,
         cache: Cache | None = None,
+        own_files: OwnFiles | None = None,
     ) -> None:
         """Stand before `storage`, or before the installed backend `storage_type` with its files in `storage_dir`.
+
+        `own_files` are those of a `storage` that is given, for exports to keep away from; of an installed one they are known.
 
         `cache` keeps nodes by name and edges by key, as new as the store, and None for what is not there; it is
         bounded by whoever made it. Beside it the names of neighbours are kept, for walks.
@@ -63,7 +67,10 @@ class StorageService:
         self._cache = (
             None if cache is None else GraphCache(cache, Adjacency(self.limits.cache_bytes // 2), self.limits.walk)
         )
-        self.storage: Storage = storage or _installed(storage_dir, storage_type, self.options)
+        self.own_files: OwnFiles = own_files or OwnFiles()
+        if storage is None:
+            storage, self.own_files = _installed(storage_dir, storage_type, self.options)
+        self.storage: Storage = storage
         self._home = Home()
         self._writes = WriteQueue(self.storage, self.limits, self.options.now)
         self._reads = ReadQueue(self.storage, self.limits, self._cache)
@@ -296,12 +303,13 @@ class StorageService:
             raise StoreClosedError("the graph is closed")
 
 
-def _installed(directory: str, kind: str, options: StorageOptions) -> Storage:
+def _installed(directory: str, kind: str, options: StorageOptions) -> tuple[Storage, OwnFiles]:
     from polaris_core.registry import default
 
     specification = default().storage(kind)
     path = None if kind == "memory" else str(Path(directory, specification.file or ""))
-    return specification.factory(Location(scheme=kind, path=path), options)
+    location = Location(scheme=kind, path=path)
+    return specification.factory(location, options), OwnFiles.of(location, specification)
 
 
 _OPEN: weakref.WeakSet[StorageService] = weakref.WeakSet()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import attrs
@@ -13,7 +12,6 @@ from polaris_cli.losses import warn
 from polaris_cli.progress import progress
 from polaris_cli.stores import masked, open_state, store_url
 from polaris_cli.terminal import make_console, plain, show_json
-from polaris_core import Location, ValidationError
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -31,8 +29,6 @@ def export_file(context: CommandContext, options: Namespace) -> int:
     url, format = store_url(context), context.plugins.format(options.format)
     started = time.perf_counter()
     to_stdout = options.file == "-"
-    if not to_stdout:
-        _check_apart(Path(options.file), url)
     with open_state(context, options) as state, progress("exporting") as tell:
         file = sys.stdout.buffer if to_stdout else options.file
         exported = state.export_file(file, format, on_loss=options.on_loss, progress=tell)
@@ -46,13 +42,3 @@ def export_file(context: CommandContext, options: Namespace) -> int:
         make_console(stderr=to_stdout).print(plain(text))
         warn(f"the format {options.format}", exported.losses)
     return 0
-
-
-def _check_apart(file: Path, url: str) -> None:
-    """Refuse to put an export in the place of the store, or among its files."""
-    store = Location.parse(url).path
-    if not store:
-        return
-    target, place = file.resolve(), Path(store).resolve()
-    if place in (target, *target.parents):
-        raise ValidationError(f"{file}: is a file of the store {masked(url)} itself: name another one")

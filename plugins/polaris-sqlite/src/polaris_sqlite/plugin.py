@@ -21,4 +21,13 @@ async def _salvage(damaged: Location, new: Location) -> SalvageReport:
 def polaris_storages() -> tuple[StorageSpec, ...]:
     """Offer `sqlite:///file`."""
     sentence = "A graph in one SQLite database, durable and shared by the processes of one machine."
-    return (StorageSpec(name="sqlite", sentence=sentence, file="graph.db", factory=_sqlite, salvage=_salvage),)
+    return (
+        StorageSpec(
+            name="sqlite",
+            sentence=sentence,
+            file="graph.db",
+            beside=("-wal", "-shm", "-journal", ".lock"),
+            factory=_sqlite,
+            salvage=_salvage,
+        ),
+    )
