@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 
 import attrs
 
-from polaris_core.codec import loads, seal
 from polaris_core.errors import LimitExceededError, SchemaNotFoundError, SchemaViolationError
 from polaris_core.graph.finding import FindEdges, FindNodes
 from polaris_core.graph.questions import Question
@@ -14,7 +13,7 @@ from polaris_core.model import Edge, EdgeKey, Key, Node
 from polaris_core.planning import stored_schemas
 from polaris_core.query import Page, Query
 from polaris_core.records import MetaRecord, Session
-from polaris_core.schema import Checker, SchemaKind, TypeSchema, checker_of, schema_key, type_schema
+from polaris_core.schema import Checker, SchemaKind, TypeSchema, checker_of, schema_key, stored_schema
 
 __all__ = ["OneSchema", "Schemas", "Violation", "Violations"]
 
@@ -37,7 +36,7 @@ class Schemas(Question[tuple[TypeSchema, ...]]):
     """All schemas, by kind and type."""
 
     async def __call__(self, session: Session) -> tuple[TypeSchema, ...]:
-        """Return the schemas."""
+        """Return the schemas; raises `StoreDamagedError` where one is none."""
         return tuple(map(_decoded, (await stored_schemas(session)).values()))
 
 
@@ -102,4 +101,4 @@ async def _record(session: Session, kind: SchemaKind, type: str) -> MetaRecord:
 
 
 def _decoded(record: MetaRecord) -> TypeSchema:
-    return type_schema(record.key, record.revision, seal(loads(record.body)))
+    return stored_schema(record.key, record.revision, record.body)

@@ -81,7 +81,7 @@ class Intake:
         self.of_nodes: dict[str, Checker | None] = {}
         self.of_edges: dict[str, Checker | None] = {}
         self.types: dict[int, str] | None = (
-            {} if any(restricts_ends(record.body) for record in self._schemas.values()) else None
+            {} if any(restricts_ends(record.key, record.body) for record in self._schemas.values()) else None
         )
 
     def take(self, records: Sequence[Loadable]) -> Taken:

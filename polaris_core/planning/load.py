@@ -85,7 +85,7 @@ async def _joining(session: Session, wanted: Footprint, nodes: dict[str, NodeRec
     }
     for key, record in (await stored_schemas(session)).items():
         type_ = key.removeprefix(_OF_EDGES)
-        if key.startswith(_OF_EDGES) and (type_ in found or restricts_ends(record.body)):
+        if key.startswith(_OF_EDGES) and (type_ in found or restricts_ends(key, record.body)):
             found[type_] = record
     return found
 

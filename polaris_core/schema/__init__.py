@@ -12,6 +12,7 @@ from polaris_core.schema.definition import (
     restricts_ends,
     schema_key,
     schema_kind,
+    stored_schema,
     type_schema,
 )
 
@@ -28,5 +29,6 @@ __all__ = [
     "restricts_ends",
     "schema_key",
     "schema_kind",
+    "stored_schema",
     "type_schema",
 ]

@@ -12,16 +12,10 @@ from typing import Any, Literal
 
 import orjson
 
-from polaris_core.errors import (
-    EdgeEndsError,
-    InvalidSchemaError,
-    LimitExceededError,
-    SchemaViolationError,
-    StoreDamagedError,
-)
+from polaris_core.errors import EdgeEndsError, LimitExceededError, SchemaViolationError
 from polaris_core.model import EdgeKey, Key
 from polaris_core.schema.accepted import accept
-from polaris_core.schema.definition import TypeSchema, type_schema
+from polaris_core.schema.definition import TypeSchema, stored_schema
 from polaris_core.schema.reference import Fault, Reference
 from polaris_core.values import thaw
 
@@ -136,12 +130,7 @@ class Checker:
 @lru_cache(maxsize=1_000)  # as many as a graph has, unless its limits say otherwise
 def checker_of(key: str, body: str) -> Checker:
     """Return what checks against the schema that a record beside the graph holds; raises `StoreDamagedError` if it is none."""
-    try:
-        return Checker(type_schema(key, 0, orjson.loads(body)))
-    except (InvalidSchemaError, ValueError) as error:
-        raise StoreDamagedError(
-            f"what is kept as {key!r} is no schema: {error}; set it again, or delete it", where=key
-        ) from error
+    return Checker(stored_schema(key, 0, body))
 
 
 def _size(value: Any) -> int:

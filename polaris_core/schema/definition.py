@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeAlias, cast, get_args
 import attrs
 import orjson
 
-from polaris_core.errors import InvalidSchemaError
+from polaris_core.errors import InvalidSchemaError, StoreDamagedError
 from polaris_core.schema.accepted import MAX_BYTES, accept
 from polaris_core.values import FrozenDict, each, freeze, freeze_object, normalize_type
 
@@ -21,6 +21,7 @@ __all__ = [
     "restricts_ends",
     "schema_key",
     "schema_kind",
+    "stored_schema",
     "type_schema",
 ]
 
@@ -102,14 +103,20 @@ def fields_of(key: str, value: Any) -> FrozenDict:
     return definition(schema_kind(kind), value["schema"], *(value.get(end) for end in _ENDS))
 
 
-def restricts_ends(body: str) -> bool:
-    """Return whether a record beside the graph says what edges of a type join: at little cost, for all there are are asked."""
-    fields = orjson.loads(body)
+def restricts_ends(key: str, body: str) -> bool:
+    """Return whether a record beside the graph says what edges of a type join: at little cost, for all there are are asked.
+
+    Raises `StoreDamagedError` where the record is no JSON.
+    """
+    try:
+        fields = orjson.loads(body)
+    except ValueError as error:
+        raise _damaged(key, error) from error
     return isinstance(fields, dict) and any(fields.get(end) is not None for end in _ENDS)
 
 
 def type_schema(key: str, revision: int, value: Any) -> TypeSchema:
-    """Return the schema that a record beside the graph holds; raises `InvalidSchemaError` where it holds none."""
+    """Return the schema that a value which is to stand under a key is; raises `InvalidSchemaError` where it is none."""
     kind, _, type_ = key.removeprefix(SCHEMAS).partition("/")
     found = fields_of(key, value)
     version = value.get("version")
@@ -125,3 +132,15 @@ def type_schema(key: str, revision: int, value: Any) -> TypeSchema:
         version=version,
         revision=revision,
     )
+
+
+def stored_schema(key: str, revision: int, body: str) -> TypeSchema:
+    """Return the schema that a stored record is; raises `StoreDamagedError` where it is none."""
+    try:
+        return type_schema(key, revision, orjson.loads(body))
+    except ValueError as error:
+        raise _damaged(key, error) from error
+
+
+def _damaged(key: str, error: ValueError) -> StoreDamagedError:
+    return StoreDamagedError(f"what is kept as {key!r} is no schema: {error}; set it again, or delete it", where=key)
