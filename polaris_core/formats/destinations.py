@@ -10,9 +10,9 @@ from contextlib import ExitStack
 from pathlib import Path
 from stat import S_IMODE
 from typing import TYPE_CHECKING, BinaryIO, Self, cast
-from uuid import uuid4
 
 from polaris_core.errors import InvalidValueError, ValidationError
+from polaris_core.formats.parts import open_part
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -51,8 +51,9 @@ class Destination:
     """Where bytes go, in a `with` block that ends with `finish`; without it the file that was there stays as it was.
 
     A file under a name is written beside it, synced, and renamed by `finish`; it may be read and written by whom the one that
-    it replaces might. A pipe or a device is written directly, and so is a file that is open already, which is flushed and left
-    open. Raises `ValidationError` where the file cannot be written.
+    it replaces might. What a writer that was killed left beside it, the next one deletes. A pipe or a device is written
+    directly, and so is a file that is open already, which is flushed and left open. Raises `ValidationError` where the
+    file cannot be written.
     """
 
     def __init__(self, place: str | PathLike[str] | BinaryIO) -> None:
@@ -82,10 +83,8 @@ class Destination:
             self._raw = self._file = stack.enter_context(path.open("wb"))
         else:
             target = Path(os.path.realpath(path))
-            part = target.with_name(f".{uuid4().hex}.part")  # whoever else writes the file has a part of its own
-            self._renamed = part, target
-            self._raw = self._file = stack.enter_context(part.open("xb"))
-            stack.callback(part.unlink, missing_ok=True)
+            part, self._raw = open_part(target, stack)  # whoever else writes the file has a part of its own
+            self._renamed, self._file = (part, target), self._raw
             if target.exists():
                 part.chmod(S_IMODE(target.stat().st_mode))  # before anything is in it
         if pack := _PACKED.get(path.suffix.lower()):

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import gzip
 import io
 import lzma
 import os
+import signal
+import subprocess
+import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -72,6 +78,71 @@ def test_two_that_write_one_name_at_a_time_each_leave_it_whole(tmp_path: Path) -
         other.finish()
     assert path.read_bytes() == b"the other"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def write_and_die(path: Path) -> None:
+    """Be killed in the middle of writing a file, in another process."""
+    program = f"""
+import os, signal
+from polaris_core.formats.destinations import Destination
+with Destination({str(path)!r}) as destination:
+    destination.write(b"half")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == -signal.SIGKILL
+
+
+def test_what_a_killed_writer_left_goes_with_the_next_file_of_that_name(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"old")
+    for _ in range(2):
+        write_and_die(path)
+    assert path.read_bytes() == b"old"
+    assert len(list(tmp_path.iterdir())) > 1
+    write(path, b"new")
+    assert path.read_bytes() == b"new"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_is_left_under_other_names_and_what_is_written_stays(tmp_path: Path) -> None:
+    write_and_die(tmp_path / "other")
+    (left,) = tmp_path.iterdir()
+    path = tmp_path / "file"
+    with Destination(path) as living:
+        living.write(b"the living one")
+        written = set(tmp_path.iterdir())
+        write(path, b"new")
+        assert set(tmp_path.iterdir()) == written | {path}
+        living.finish()
+    assert path.read_bytes() == b"the living one"
+    assert set(tmp_path.iterdir()) == {path, left}
+
+
+def test_many_that_write_one_name_at_a_time_leave_one_of_them_whole(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+
+    def write_many(number: int) -> None:
+        for _ in range(50):
+            write(path, bytes([number]) * 10_000)
+
+    with ThreadPoolExecutor(8) as threads:
+        for written in [threads.submit(write_many, number) for number in range(8)]:
+            written.result()
+    assert list(tmp_path.iterdir()) == [path]
+    assert path.read_bytes() in {bytes([number]) * 10_000 for number in range(8)}
+
+
+def test_where_files_cannot_be_locked_they_are_written_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_file: int, _how: int) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    write_and_die(tmp_path / "file")
+    (left,) = tmp_path.iterdir()
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    write(tmp_path / "file", b"new")
+    assert set(tmp_path.iterdir()) == {tmp_path / "file", left}
 
 
 def test_a_file_that_is_replaced_keeps_who_may_read_it(tmp_path: Path) -> None:
