@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Fault", "Reference"]
 
-_MOST_OF_EACH = 10
+_MOST_OF_ALL = 20
 _MOST_SHOWN = 150
 
 
@@ -87,14 +87,16 @@ def _one_of(validator: Any, subschemas: list[Any], instance: Any, _schema: Any) 
 
 
 def _faults_of_each(validator: Any, subschemas: Iterable[Any], instance: Any) -> list[Found]:
-    """Return the first faults under each subschema, up to one that a value fits: then there are none."""
-    faults: list[Found] = []
+    """Return the first faults under each subschema, or none where a value fits one: that is known before more are found."""
+    first: list[tuple[Found, Iterator[Found]]] = []
     for subschema in subschemas:
-        found = list(islice(validator.descend(instance, subschema), _MOST_OF_EACH))
-        if not found:
+        rest = validator.descend(instance, subschema)
+        found = next(rest, None)
+        if found is None:
             return []
-        faults += found
-    return faults
+        first.append((found, rest))
+    most = max(1, _MOST_OF_ALL // len(first))
+    return [fault for found, rest in first for fault in (found, *islice(rest, most - 1))]
 
 
 def _const(_validator: Any, const: Any, instance: Any, _schema: Any) -> Iterator[Found]:

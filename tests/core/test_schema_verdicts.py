@@ -11,7 +11,7 @@ from hypothesis import assume, event, example, given, settings
 from hypothesis import strategies as st
 
 from polaris_core import InvalidSchemaError, SchemaViolationError, TypeSchema
-from polaris_core.schema import Checker, accept
+from polaris_core.schema import Checker, accept, reference
 from polaris_core.schema.checker import fast_validator
 from polaris_core.schema.reference import Reference
 from polaris_core.values import freeze
@@ -98,13 +98,13 @@ def test_both_validators_say_the_same_of_what_is_accepted(schema: dict[str, Any]
         accept(freeze(schema))
     except InvalidSchemaError:  # such as too many parts on one value
         assume(False)
-    fast, reference = fast_validator(schema), Reference(schema)
+    fast, exact = fast_validator(schema), Reference(schema)
     assert fast is not None, "jsonschema-rs is installed where this is tested"
     for instance in instances:
-        verdict = reference.is_valid(freeze(instance))
+        verdict = exact.is_valid(freeze(instance))
         event("fits" if verdict else "does not fit")
         assert fast.is_valid(instance) is verdict, instance
-        assert (reference.fault(freeze(instance), 100) is None) is verdict
+        assert (exact.fault(freeze(instance), 100) is None) is verdict
 
 
 def checker(schema: dict[str, Any]) -> Checker:
@@ -159,14 +159,30 @@ def test_a_long_value_does_not_hide_what_was_expected_of_it() -> None:
 
 @pytest.mark.parametrize("keyword", ["anyOf", "oneOf"])
 def test_the_faults_of_alternatives_are_not_all_kept(keyword: str) -> None:
-    reference, value = Reference({keyword: [{"items": {"type": "string"}}]}), freeze([1] * 5_000)
-    reference.fault(freeze([1]), 100)  # imports what it takes
+    exact, value = Reference({keyword: [{"items": {"type": "string"}}]}), freeze([1] * 5_000)
+    exact.fault(freeze([1]), 100)  # imports what it takes
     tracemalloc.start()
     try:
-        assert reference.fault(value, 100) == ((0,), "1 is not of type 'string'", "string")
+        assert exact.fault(value, 100) == ((0,), "1 is not of type 'string'", "string")
         assert tracemalloc.get_traced_memory()[1] < 1_000_000
     finally:
         tracemalloc.stop()
+
+
+@pytest.mark.parametrize("keyword", ["anyOf", "oneOf"])
+def test_more_faults_of_an_alternative_are_found_only_where_a_value_fits_none(
+    monkeypatch: pytest.MonkeyPatch, keyword: str
+) -> None:
+    found: list[str] = []
+
+    def noted(message: str, *rest: Any) -> Any:
+        found.append(message)
+        return make(message, *rest)
+
+    make = reference._found
+    monkeypatch.setattr(reference, "_found", noted)
+    assert Reference({keyword: [{"const": "x", "enum": ["x"], "multipleOf": 2}, True]}).is_valid(1)
+    assert len(found) == 1
 
 
 @given(schemas, values)
