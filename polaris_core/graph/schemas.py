@@ -13,7 +13,7 @@ from polaris_core.model import Edge, EdgeKey, Key, Node
 from polaris_core.planning import stored_schemas
 from polaris_core.query import Page, Query
 from polaris_core.records import MetaRecord, Session
-from polaris_core.schema import Checker, SchemaKind, TypeSchema, checker_of, schema_key, stored_schema
+from polaris_core.schema import Checker, SchemaKind, TypeSchema, Work, checker_of, schema_key, stored_schema
 
 __all__ = ["OneSchema", "Schemas", "Violation", "Violations"]
 
@@ -84,7 +84,7 @@ def _fault(checker: Checker, record: Node | Edge, types: Mapping[str, str], work
     try:
         if isinstance(key, EdgeKey):
             checker.check_ends(key, types[key.source], types[key.target])
-        checker.check(record.attributes, key, work)
+        checker.check(record.attributes, key, Work(work))
     except SchemaViolationError as error:
         return Violation(key, str(error), error.path, error.expected)
     except LimitExceededError as error:

@@ -37,6 +37,7 @@ from polaris_core.records import (
     StagedEdge,
     StagedNode,
 )
+from polaris_core.schema import Work
 from polaris_core.values import from_micros
 
 __all__ = ["settle"]
@@ -159,7 +160,7 @@ class _Settlement:
 
     async def _hold(self, made: Collection[str]) -> None:
         """Refuse where something new, be it one of the bare nodes that are made, does not fit the schema of its type."""
-        intake, work = self.intake, self.intake.limits.schema_work
+        intake, work = self.intake, Work(self.intake.limits.schema_work)
         of_bare = intake.of_node("node") if made else None
         for keys in _chunks(intake.relied):
             for key, record in zip(keys, await self.session.meta(keys), strict=True):
@@ -177,7 +178,7 @@ class _Settlement:
             await self._refuse_unfit(number, work)
         self._hold_ends()
 
-    async def _refuse_unfit(self, number: int, work: int) -> None:
+    async def _refuse_unfit(self, number: int, work: Work) -> None:
         (node,), (edge,) = await self.staged.nodes((number,)), await self.staged.edges((number,))
         if node is not None and (checker := self.intake.of_nodes[node.type]):
             checker.check(loads(node.body)["attributes"], node.name, work)

@@ -10,6 +10,7 @@ from polaris_core.errors import LimitExceededError
 from polaris_core.limits import Limits
 from polaris_core.model import EdgeKey, Provenance, unchecked_provenance
 from polaris_core.planning.working import Working
+from polaris_core.schema import Work
 from polaris_core.values import from_micros
 
 __all__ = ["Decision", "delta_body"]
@@ -31,6 +32,7 @@ class Decision:
         self.bytes: int = 0
         self.group_records: int = 0  # of the accepted batches before it
         self.group_bytes: int = 0
+        self.work: Work = Work(limits.schema_work)  # of this batch and of all before it, be they accepted or refused
 
     def _next(self, before: Provenance | None) -> Provenance:
         assert before is not None  # noqa: S101 - what is stored has one

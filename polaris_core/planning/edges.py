@@ -65,7 +65,7 @@ class EdgeDecision(Decision):
         checker = self.working.checker("edge", key.type)
         if checker is not None:
             checker.check_ends(key, *types)
-            checker.check(attributes, key, self.limits.schema_work)
+            checker.check(attributes, key, self.work)
 
     def _store_edge(self, id: int, triple: tuple[int, str, int], edge: Edge, revision: int, body: str) -> None:
         self._count()

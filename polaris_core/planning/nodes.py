@@ -99,7 +99,7 @@ class NodeDecision(EdgeDecision):
         """Hold a node's attributes against the schema of its type."""
         checker = self.working.checker("node", type)
         if checker is not None:
-            checker.check(attributes, name, self.limits.schema_work)
+            checker.check(attributes, name, self.work)
 
     def _hold_joined(self, id: int, name: str, type: str) -> None:
         """Hold a node's new type against what the edges that it has may join."""

@@ -19,6 +19,7 @@ from polaris_core.codec import (
 from polaris_core.errors import (
     ConflictError,
     IdempotencyKeyReusedError,
+    LimitExceededError,
     PolarisError,
 )
 from polaris_core.limits import Limits
@@ -95,7 +96,7 @@ class _Group(NodeDecision):
     def batch(self, batch: Batch) -> Commit | PolarisError | None:
         """Decide on one batch; None where it has no place in a group that holds something already."""
         working = self.working
-        start = working.begin()
+        start, held_before = working.begin(), self.work.spent
         if batch.author != self.author:
             self.author, self.bodies = batch.author, FreshBodies(self.time, batch.author)
         self.first, self.records, self.bytes = working.seq + 1, 0, 0
@@ -110,7 +111,8 @@ class _Group(NodeDecision):
             results = tuple([self._apply(mutation) for mutation in batch.mutations])
         except PolarisError as error:
             working.rewind(start)
-            return error
+            is_short = isinstance(error, LimitExceededError) and error.limit == "schema_work"
+            return None if is_short and held_before else error
         if not self._fits():
             working.rewind(start)
             return None
@@ -191,7 +193,7 @@ class _Group(NodeDecision):
                 self._bound(dumps(mutation.data))
                 checker = self.working.checker("event", mutation.type)
                 if checker is not None:
-                    checker.check(mutation.data, mutation.type, self.limits.schema_work)
+                    checker.check(mutation.data, mutation.type, self.work)
                 self._change("event", 0, mutation.subject, {"type": mutation.type, "data": mutation.data})
                 return unchecked_result("emitted", mutation.subject, 0, self.working.seq)
             case SetMeta() | DeleteMeta() | SetSchema() | DeleteSchema():

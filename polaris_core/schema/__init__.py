@@ -15,6 +15,7 @@ from polaris_core.schema.definition import (
     stored_schema,
     type_schema,
 )
+from polaris_core.schema.work import Work
 
 __all__ = [
     "SCHEMAS",
@@ -22,6 +23,7 @@ __all__ = [
     "Schema",
     "SchemaKind",
     "TypeSchema",
+    "Work",
     "accept",
     "checker_of",
     "definition",

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, NoReturn
 
 from polaris_core.errors import InvalidSchemaError
 
-__all__ = ["MAX_BYTES", "MAX_DEPTH", "MAX_WEIGHT", "accept"]
+__all__ = ["MAX_BYTES", "MAX_DEPTH", "MAX_WEIGHT", "accept", "lists_numbers"]
 
 MAX_BYTES = 1 << 16
 MAX_DEPTH = 32
@@ -20,8 +20,14 @@ MAX_WEIGHT = 100
 MAX_COUNT = (1 << 31) - 1
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
-_PER_WEIGHT = 16
+_PER_WEIGHT = 128
 """So many names that are looked up one by one cost about what one more subschema costs."""
+
+_VALUE = 8
+"""A value that is compared costs about what so many names cost."""
+
+_NUMBER = 16
+"""As a value does; jsonschema-rs takes longer over numbers."""
 
 _TYPES = frozenset(("array", "boolean", "integer", "null", "number", "object", "string"))
 _TEXTS = frozenset(("$comment", "title", "description", "format"))
@@ -121,7 +127,7 @@ class _Walk:
             elif keyword in _SOME_HERE:
                 here += self._each(enumerate(_array(value, at)), at, depth)
             elif keyword == "dependentSchemas":
-                listed += len(_object(value, at))
+                listed += _VALUE * len(_object(value, at))
                 here += self._each(value.items(), at, depth)
             elif keyword == "$ref":
                 here.append(self._reference(value, at, depth))
@@ -162,7 +168,7 @@ def _worst(costs: list[_Cost]) -> _Cost:
     return _Cost(max((cost.weight for cost in costs), default=0), max((cost.height for cost in costs), default=0))
 
 
-# --- keywords without subschemas: each returns how much it lists ---------------------------------------------------------
+# --- keywords without subschemas: each returns how much it lists, in names ------------------------------------------------
 
 
 def _text(value: Any, path: _Path) -> int:
@@ -211,7 +217,7 @@ def _names(value: Any, path: _Path) -> list[str]:
 
 
 def _dependent(value: Any, path: _Path) -> int:
-    return sum(1 + len(_names(names, (*path, key))) for key, names in _object(value, path).items())
+    return _VALUE * sum(1 + len(_names(names, (*path, key))) for key, names in _object(value, path).items())
 
 
 def _examples(value: Any, path: _Path) -> int:
@@ -221,11 +227,35 @@ def _examples(value: Any, path: _Path) -> int:
 
 
 def _inner(value: Any) -> int:
-    """Return how many values stand inside arrays and objects: they are compared one by one."""
+    """Return what comparing with what stands inside arrays and objects costs: it is done one by one."""
     if not isinstance(value, (dict, list)):
         return 0
     children = value.values() if isinstance(value, dict) else value
-    return 1 + sum(1 + _inner(child) for child in children)
+    return _VALUE + sum(map(_compared, children))
+
+
+def _compared(value: Any) -> int:
+    return (_NUMBER if _is_number(value) else _VALUE) + _inner(value)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def lists_numbers(schema: Any) -> bool:
+    """Tell whether values may be compared with more than one number by one keyword, or seem to be."""
+    if isinstance(schema, list):
+        return any(map(lists_numbers, schema))
+    if not isinstance(schema, dict):
+        return False
+    listed = [value for value in (schema.get("enum"), schema.get("const")) if isinstance(value, (dict, list))]
+    return any(map(_has_number, listed)) or any(map(lists_numbers, schema.values()))
+
+
+def _has_number(value: Any) -> bool:
+    if isinstance(value, (dict, list)):
+        return any(map(_has_number, value.values() if isinstance(value, dict) else value))
+    return _is_number(value)
 
 
 _ASSERTIONS: dict[str, Callable[[Any, _Path], int]] = {
@@ -237,7 +267,7 @@ _ASSERTIONS: dict[str, Callable[[Any, _Path], int]] = {
     "type": _type,
     "required": lambda value, path: len(_names(value, path)),
     "dependentRequired": _dependent,
-    "enum": lambda value, path: sum(1 + _inner(each) for each in _array(value, path)),
+    "enum": lambda value, path: sum(map(_compared, _array(value, path))),
     "const": lambda value, _path: _inner(value),
     "default": lambda _value, _path: 0,
     "examples": _examples,

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import sys
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
-from polaris_core import DeleteSchema, InvalidSchemaError, InvalidValueError, LimitExceededError, SetSchema, TypeSchema
-from polaris_core.schema import Checker, accept
+from polaris_core import (
+    DeleteSchema,
+    InvalidSchemaError,
+    InvalidValueError,
+    LimitExceededError,
+    SchemaViolationError,
+    SetSchema,
+    TypeSchema,
+)
+from polaris_core.schema import Checker, Work, accept
 from polaris_core.schema.accepted import MAX_BYTES, MAX_DEPTH, MAX_WEIGHT
 from polaris_core.values import freeze
 
@@ -126,8 +136,12 @@ def test_a_schema_that_explodes_is_refused_before_it_does() -> None:
         ({"if": True, "then": True, "else": True}, 4),
         ({"$ref": "#/$defs/a", "$defs": {"a": {"anyOf": [True] * 5}}}, 7),
         ({"uniqueItems": True, "items": {"uniqueItems": True, "items": {"uniqueItems": False}}}, 3),
-        ({"enum": list(range(31))}, 2),
-        ({"const": [[0] * 15]}, 2),
+        ({"enum": ["a"] * 15}, 1),
+        ({"enum": ["a"] * 16}, 2),
+        ({"enum": [*range(8)]}, 2),
+        ({"const": [["a"] * 14]}, 2),
+        ({"required": [f"k{at}" for at in range(127)]}, 1),
+        ({"properties": {f"k{at}": True for at in range(128)}}, 2),
     ],
     ids=str,
 )
@@ -175,8 +189,47 @@ def test_what_is_no_object_is_no_schema() -> None:
 def test_a_record_whose_check_would_take_too_long_is_refused_before_it_is_made() -> None:
     schema = freeze({"properties": {"a": {"items": {"anyOf": [{"type": "integer"}] * 50}}}})
     held = Checker(TypeSchema(kind="node", type="t", schema=schema, version=1, revision=1))
-    held.check(freeze({"a": [1] * 10}), "n", 1_000)
+    held.check(freeze({"a": [1] * 10}), "n", Work(1_000))
     with pytest.raises(LimitExceededError) as caught:
-        held.check(freeze({"a": [1] * 1_000}), "n", 1_000)
+        held.check(freeze({"a": [1] * 1_000}), "n", Work(1_000))
     assert (caught.value.limit, caught.value.maximum, caught.value.size) == ("schema_work", 1_000, 51 * 1_002)
     assert not held.fits(freeze({"a": [1] * 1_000}), 1_000)
+
+
+def held_as(kind: bool, monkeypatch: pytest.MonkeyPatch, schema: dict[str, Any]) -> Checker:
+    if not kind:
+        monkeypatch.setitem(sys.modules, "jsonschema_rs", None)
+    return Checker(TypeSchema(kind="node", type="t", schema=freeze(schema), version=1, revision=1))
+
+
+@pytest.mark.parametrize(
+    ("installed", "schema", "spent"),
+    [
+        (False, {"items": {"type": "integer"}}, 100),
+        (True, {"items": {"type": "integer"}}, 12),
+        (True, {"items": {"anyOf": [{"enum": [0.5, 1.5]}, True]}}, 300),
+        (True, {"items": {"type": "string"}}, 100),
+        (False, {"items": {"type": "string"}}, 100),
+        (False, {}, 0),
+    ],
+    ids=str,
+)
+def test_what_was_done_is_counted_be_it_for_what_fits_or_not(
+    monkeypatch: pytest.MonkeyPatch, installed: bool, schema: dict[str, Any], spent: int
+) -> None:
+    work = Work(1_000)
+    with suppress(SchemaViolationError):
+        held_as(installed, monkeypatch, schema).check(freeze([1] * 99), "n", work)
+    assert work.spent == spent
+
+
+def test_records_that_together_take_too_long_to_check_are_refused_before_it_is_done(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    held, work = held_as(False, monkeypatch, {"items": {"type": "integer"}}), Work(250)
+    for _ in range(2):
+        held.check(freeze([1] * 99), "n", work)
+    with pytest.raises(LimitExceededError, match="the records so far") as caught:
+        held.check(freeze(["x"] * 99), "n", work)
+    assert (caught.value.limit, caught.value.maximum, caught.value.size) == ("schema_work", 250, 300)
+    assert work.spent == 200

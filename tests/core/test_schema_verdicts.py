@@ -11,7 +11,7 @@ from hypothesis import assume, event, example, given, settings
 from hypothesis import strategies as st
 
 from polaris_core import InvalidSchemaError, SchemaViolationError, TypeSchema
-from polaris_core.schema import Checker, accept, reference
+from polaris_core.schema import Checker, Work, accept, reference
 from polaris_core.schema.checker import fast_validator
 from polaris_core.schema.reference import Reference
 from polaris_core.values import freeze
@@ -120,9 +120,9 @@ def test_the_words_are_the_same_with_and_without_the_fast_one(monkeypatch: pytes
         monkeypatch.setitem(sys.modules, "jsonschema_rs", None)
     assert (fast_validator({}) is not None) is installed
     held = checker(NESTED)
-    held.check(freeze({"a": [1, 2]}), "n", WORK)
+    held.check(freeze({"a": [1, 2]}), "n", Work(WORK))
     with pytest.raises(SchemaViolationError) as caught:
-        held.check(freeze({"a": [1, "x"]}), "n", WORK)
+        held.check(freeze({"a": [1, "x"]}), "n", Work(WORK))
     assert str(caught.value) == (
         "the node 'n' does not fit the schema of its type 't', version 1: ['a'][1]: 'x' is not of type 'integer'"
     )
@@ -132,7 +132,7 @@ def test_the_words_are_the_same_with_and_without_the_fast_one(monkeypatch: pytes
 def test_what_an_error_expected_cannot_change_the_schema() -> None:
     held = checker({"enum": [1, {"a": [2]}]})
     with pytest.raises(SchemaViolationError) as caught:
-        held.check(freeze(3), "n", WORK)
+        held.check(freeze(3), "n", Work(WORK))
     expected: Any = caught.value.expected
     for change in (lambda: expected.append(3), expected[1].clear, lambda: expected[1]["a"].append(3)):
         with pytest.raises(TypeError):
@@ -154,7 +154,7 @@ def test_long_values_and_keywords_are_not_written_out_for_each_fault(value: Any)
 
 def test_a_long_value_does_not_hide_what_was_expected_of_it() -> None:
     with pytest.raises(SchemaViolationError, match=r"x'… is too long$"):
-        checker({"maxLength": 3}).check(LONG, "n", WORK)
+        checker({"maxLength": 3}).check(LONG, "n", Work(WORK))
 
 
 @pytest.mark.parametrize("keyword", ["anyOf", "oneOf"])
@@ -193,7 +193,7 @@ def test_a_check_refuses_what_does_not_fit_and_nothing_else(schema: dict[str, An
     except InvalidSchemaError:
         assume(False)
     try:
-        held.check(freeze(value), "n", WORK)
+        held.check(freeze(value), "n", Work(WORK))
     except SchemaViolationError:
         assert not held.fits(freeze(value), WORK)
     else:
