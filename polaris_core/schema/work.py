@@ -11,8 +11,8 @@ class Work:
     """Work that is counted before it is done. `most` is the limit, `spent` what was done of it."""
 
     def __init__(self, most: int, spent: int = 0) -> None:
-        self.most = most
-        self.spent = spent
+        self.most: int = most
+        self.spent: int = spent
 
     def spend(self, size: int) -> None:
         """Count some work; raises `LimitExceededError`, and counts nothing, where that is more than what is left."""
