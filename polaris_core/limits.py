@@ -20,8 +20,8 @@ class Limits:
     `past_changes`: the most changes that a view of the past takes back, and
     `past_bytes` how much of them it keeps in memory. `load_records`: nodes and edges of one bulk load. `queued`: calls that
     may wait for the store at one time. `cache_bytes`: how much of the graph is remembered in memory. `schemas`:
-    schemas of types in one graph. `schema_work`: to hold the records of one batch against their schemas, for each the values in it
-    times the subschemas that may look at one; batches that together pass it travel in several commits.
+    schemas of types in one graph. `schema_work`: to hold one record against its schema, the values in it times the subschemas
+    that may look at one; `commit_schema_work`: the same for all records of one batch, and of the batches that travel together.
     """
 
     record_bytes: int = 1 << 20
@@ -42,3 +42,4 @@ class Limits:
     cache_bytes: int = 64 << 20
     schemas: int = 1_000
     schema_work: int = 200_000
+    commit_schema_work: int = 200_000

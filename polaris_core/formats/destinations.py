@@ -51,7 +51,7 @@ class Destination:
     """Where bytes go, in a `with` block that ends with `finish`; without it the file that was there stays as it was.
 
     A file under a name is written beside it, synced, and renamed by `finish`; it may be read and written by whom the one that
-    it replaces might. What a writer that was killed left beside it, the next one deletes. A pipe or a device is written
+    it replaces might. What a writer that was killed left beside it, one of an hour later deletes. A pipe or a device is written
     directly, and so is a file that is open already, which is flushed and left open. Raises `ValidationError` where the
     file cannot be written.
     """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from contextlib import ExitStack, suppress
 from hashlib import sha256
 from pathlib import Path
@@ -17,11 +18,13 @@ _LOOKED_AT = (
     os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 )  # whatever it is, looking at it waits for nobody
 
+_STALE_SECONDS = 3_600.0  # a lock is not seen by another machine on every file system that has locks
+
 
 def open_part(target: Path, stack: ExitStack) -> tuple[Path, BinaryIO]:
     """Return a new part of a file and its name, which is nobody else's, until the stack ends; raises `OSError`.
 
-    Parts of the same file whose writers were killed are deleted. Where the file system has no locks they stay.
+    Parts of the same file whose writers were killed an hour ago are deleted. Where the file system has no locks they stay.
     """
     beginning = (
         f".{sha256(os.fsencode(target.name)).hexdigest()[:16]}."  # short, as the target's name may be of any length
@@ -58,6 +61,7 @@ def _delete_if_stale(part: Path) -> None:
     with suppress(OSError), ExitStack() as stack:  # it is somebody's, or gone, or not ours to delete
         descriptor = os.open(part, _LOOKED_AT)
         stack.callback(os.close, descriptor)
-        if S_ISREG(os.fstat(descriptor).st_mode):
+        status = os.fstat(descriptor)
+        if S_ISREG(status.st_mode) and time.time() - status.st_mtime > _STALE_SECONDS:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             part.unlink()

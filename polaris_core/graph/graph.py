@@ -32,7 +32,7 @@ from polaris_core.graph.writing import Verbs
 from polaris_core.history import READERS, cursor_of, moved_reader, readers, trimmed
 from polaris_core.limits import Limits
 from polaris_core.model import Change, Cursor, Edge, EdgeKey, Node
-from polaris_core.mutations import Batch, DeleteMeta, Mutation, unchecked_batch
+from polaris_core.mutations import Batch, DeleteMeta, Mutation, normalize_author, unchecked_batch
 from polaris_core.outcomes import Commit, Loaded, Result
 from polaris_core.planning import Loadable, OnDangling, OnExisting, load, plan
 from polaris_core.query import Kind
@@ -58,11 +58,16 @@ class Graph(Committed, Verbs):
     def __init__(self, service: StorageService, author: str | None = None) -> None:
         self.service = service
         self.limits: Limits = service.limits
-        self.author = author
+        self._author = normalize_author(author)
+
+    @property
+    def author(self) -> str | None:
+        """Whom writes name that name nobody else."""
+        return self._author
 
     def acting_as(self, author: str | None) -> Graph:
         """Return the same graph, whose writes carry an author unless they name one; closing either closes both."""
-        return Graph(self.service, Batch((), author=author).author)
+        return Graph(self.service, author)
 
     async def __aenter__(self) -> Self:
         return self
@@ -99,7 +104,7 @@ class Graph(Committed, Verbs):
 
     async def _write(self, mutation: Mutation) -> Result:
         try:  # as `commit`, a coroutine less: this is every single write
-            return (await self.service.submit(unchecked_batch(mutation, self.author))).results[0]
+            return (await self.service.submit(unchecked_batch(mutation, self._author))).results[0]
         except NodeNotFoundError as error:
             raise await self._explained(error) from None
 

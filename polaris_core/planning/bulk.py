@@ -265,7 +265,12 @@ class _Settlement:
     async def _write(self, imported: _Imported, kind: _Kind, mutations: Sequence[Mutation]) -> None:
         if not mutations:
             return
-        limits = attrs.evolve(self.intake.limits, commit_records=_UNBOUNDED, batch_mutations=_UNBOUNDED)
+        limits = attrs.evolve(
+            self.intake.limits,
+            commit_records=_UNBOUNDED,
+            batch_mutations=_UNBOUNDED,
+            commit_schema_work=_UNBOUNDED,
+        )
         batch = Batch(mutations, author=self.intake.author)
         part = plan([batch], await load(cast("Session", imported), [batch], limits), self.micros, limits)
         (outcome,) = part.outcomes

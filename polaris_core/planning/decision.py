@@ -32,7 +32,7 @@ class Decision:
         self.bytes: int = 0
         self.group_records: int = 0  # of the accepted batches before it
         self.group_bytes: int = 0
-        self.work: Work = Work(limits.schema_work)  # of this batch and of all before it, be they accepted or refused
+        self.work: Work = Work(limits.schema_work, limits.commit_schema_work)  # refused batches count too
 
     def _next(self, before: Provenance | None) -> Provenance:
         assert before is not None  # noqa: S101 - what is stored has one

@@ -111,7 +111,7 @@ class _Group(NodeDecision):
             results = tuple([self._apply(mutation) for mutation in batch.mutations])
         except PolarisError as error:
             working.rewind(start)
-            is_short = isinstance(error, LimitExceededError) and error.limit == "schema_work"
+            is_short = isinstance(error, LimitExceededError) and error.limit == "commit_schema_work"
             return None if is_short and held_before else error
         if not self._fits():
             working.rewind(start)

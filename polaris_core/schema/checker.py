@@ -59,18 +59,18 @@ class Checker:
     def check(self, value: Any, key: Key, work: Work) -> None:
         """Return when what stands under a key, or the data of an event of a type, fits.
 
-        Raises `SchemaViolationError` where it does not, and `LimitExceededError` where to tell would take more than what is
-        left of `work`: the number of its values times that of the subschemas that may look at one, or a part of that where
-        jsonschema-rs finds it to fit.
+        Raises `SchemaViolationError` where it does not, and `LimitExceededError` where to tell would take more than `work`
+        allows for one record, or has left for all: the number of its values times that of the subschemas that may look at one,
+        of which a part counts for all where jsonschema-rs finds it to fit.
         """
         size = self._weight * _size(value)
-        if size > work.most:
+        if size > work.each:
             raise LimitExceededError(
-                f"schema_work is limited to {work.most}, to hold {self._shown(key)} against its schema needs {size}: "
+                f"schema_work is limited to {work.each}, to hold {self._shown(key)} against its schema needs {size}: "
                 "make the record smaller, or the schema simpler",
                 limit="schema_work",
                 size=size,
-                maximum=work.most,
+                maximum=work.each,
             )
         if not self._plain:
             return

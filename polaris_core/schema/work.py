@@ -1,26 +1,31 @@
-"""How much work may be done to hold records against the schemas of their types, all of them together."""
+"""How much work may be done to hold records against the schemas of their types: for each of them, and for all together."""
 
 from __future__ import annotations
 
+from typing import Final
+
 from polaris_core.errors import LimitExceededError
 
-__all__ = ["Work"]
+__all__ = ["UNBOUNDED", "Work"]
+
+UNBOUNDED: Final = 1 << 62
 
 
 class Work:
-    """Work that is counted before it is done. `most` is the limit, `spent` what was done of it."""
+    """Work that is counted before it is done: `each` bounds that for one record, `most` that for all, of which some is `spent`."""
 
-    def __init__(self, most: int, spent: int = 0) -> None:
+    def __init__(self, each: int, most: int = UNBOUNDED) -> None:
+        self.each: int = each
         self.most: int = most
-        self.spent: int = spent
+        self.spent: int = 0
 
     def spend(self, size: int) -> None:
         """Count some work; raises `LimitExceededError`, and counts nothing, where that is more than what is left."""
         if self.spent + size > self.most:
             raise LimitExceededError(
-                f"schema_work is limited to {self.most}, to hold the records so far against their schemas needs "
+                f"commit_schema_work is limited to {self.most}, to hold the records so far against their schemas needs "
                 f"{self.spent + size}: write fewer at a time, or make the schemas simpler",
-                limit="schema_work",
+                limit="commit_schema_work",
                 size=self.spent + size,
                 maximum=self.most,
             )

@@ -130,11 +130,14 @@ class WriteQueue(_Queue[Batch | Program[CommitPlan]]):
     def __init__(self, storage: Storage, limits: Limits, now: Callable[[], int]) -> None:
         super().__init__(storage, limits, carriers=1)
         self._now = now
+        self._most = (
+            limits.group_batches
+        )  # fewer after a group that had no room for all of its batches: those were read in vain
 
     def _next(self) -> Sequence[_Call[Batch | Program[CommitPlan]]]:
         group: list[_Call[Batch | Program[CommitPlan]]] = []
         mutations = 0
-        while self._waiting and len(group) < self.limits.group_batches:
+        while self._waiting and len(group) < self._most:
             asked, answer = call = self._waiting[0]
             if not isinstance(asked, Batch):
                 if not group:
@@ -170,6 +173,8 @@ class WriteQueue(_Queue[Batch | Program[CommitPlan]]):
                     await self._answer((call,))
                 return
             outcomes = (error,)
+        short = len(outcomes) < len(group)
+        self._most = max(1, len(outcomes)) if short else min(2 * self._most, self.limits.group_batches)
         self._waiting.extendleft(
             reversed(group[len(outcomes) :])
         )  # what the group had no room for goes first next time

@@ -55,10 +55,10 @@ def holding(*names: str, value: object = 1) -> Batch:
 
 
 def test_a_batch_whose_records_together_take_too_long_to_hold_against_schemas_is_refused(measured: Image) -> None:
-    limits = Limits(schema_work=250)
+    limits = Limits(commit_schema_work=250)
     outcomes = decided(measured, holding("a", "b", "c"), limits=limits).outcomes
     assert [type(outcome) for outcome in outcomes] == [LimitExceededError]
-    assert (outcomes[0].limit, outcomes[0].size, outcomes[0].maximum) == ("schema_work", 300, 250)
+    assert (outcomes[0].limit, outcomes[0].size, outcomes[0].maximum) == ("commit_schema_work", 300, 250)
     assert measured.nodes(["a"]) == [None]
     assert isinstance(decided(measured, holding("a", "b"), limits=limits).outcomes[0], Commit)
 
@@ -67,7 +67,7 @@ def test_batches_that_together_take_too_long_to_hold_against_schemas_belong_to_a
     batches = [holding(name) for name in "abcde"]
     sizes = []
     while batches:
-        sizes.append(len(decided(measured, *batches, limits=Limits(schema_work=250)).outcomes))
+        sizes.append(len(decided(measured, *batches, limits=Limits(commit_schema_work=250)).outcomes))
         del batches[: sizes[-1]]
     assert sizes == [2, 2, 1]
     assert None not in measured.nodes(list("abcde"))
@@ -75,17 +75,17 @@ def test_batches_that_together_take_too_long_to_hold_against_schemas_belong_to_a
 
 def test_what_was_refused_counts_into_the_work_of_a_commit(measured: Image) -> None:
     batches = [holding(name, value="x") for name in "abcde"]
-    outcomes = decided(measured, *batches, limits=Limits(schema_work=250)).outcomes
+    outcomes = decided(measured, *batches, limits=Limits(commit_schema_work=250)).outcomes
     assert [type(outcome) for outcome in outcomes] == [SchemaViolationError] * 2
 
 
 def test_a_batch_that_needs_no_schema_travels_with_those_that_took_all_the_work(measured: Image) -> None:
-    outcomes = decided(measured, holding("a"), Batch([CreateNode("b")]), limits=Limits(schema_work=100)).outcomes
+    outcomes = decided(measured, holding("a"), Batch([CreateNode("b")]), limits=Limits(commit_schema_work=100)).outcomes
     assert [type(outcome) for outcome in outcomes] == [Commit] * 2
 
 
 def test_a_batch_too_large_for_any_commit_is_refused_when_its_turn_comes(measured: Image) -> None:
-    batches, limits = [holding("a"), holding("b", "c", "d")], Limits(schema_work=250)
+    batches, limits = [holding("a"), holding("b", "c", "d")], Limits(commit_schema_work=250)
     assert len(decided(measured, *batches, limits=limits).outcomes) == 1
     assert isinstance(decided(measured, batches[1], limits=limits).outcomes[0], LimitExceededError)
 

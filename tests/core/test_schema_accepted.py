@@ -226,10 +226,10 @@ def test_what_was_done_is_counted_be_it_for_what_fits_or_not(
 def test_records_that_together_take_too_long_to_check_are_refused_before_it_is_done(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    held, work = held_as(False, monkeypatch, {"items": {"type": "integer"}}), Work(250)
+    held, work = held_as(False, monkeypatch, {"items": {"type": "integer"}}), Work(1_000, 250)
     for _ in range(2):
         held.check(freeze([1] * 99), "n", work)
     with pytest.raises(LimitExceededError, match="the records so far") as caught:
         held.check(freeze(["x"] * 99), "n", work)
-    assert (caught.value.limit, caught.value.maximum, caught.value.size) == ("schema_work", 250, 300)
+    assert (caught.value.limit, caught.value.maximum, caught.value.size) == ("commit_schema_work", 250, 300)
     assert work.spent == 200

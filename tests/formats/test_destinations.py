@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ from polaris_core import InvalidValueError, ValidationError
 from polaris_core.formats.destinations import Destination
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
 
@@ -98,19 +100,32 @@ def test_what_a_killed_writer_left_goes_with_the_next_file_of_that_name(tmp_path
     for _ in range(2):
         write_and_die(path)
     assert path.read_bytes() == b"old"
-    assert len(list(tmp_path.iterdir())) > 1
+    left = set(tmp_path.iterdir()) - {path}
+    assert len(left) == 2
     write(path, b"new")
     assert path.read_bytes() == b"new"
+    assert set(tmp_path.iterdir()) == {path, *left}  # by their age they could be those of a writer on another machine
+    age(left)
+    write(path, b"newer")
     assert list(tmp_path.iterdir()) == [path]
+
+
+def age(files: Iterable[Path]) -> None:
+    """Make files look as if nobody had written to them for two hours."""
+    then = time.time() - 7_200
+    for file in files:
+        os.utime(file, (then, then))
 
 
 def test_what_is_left_under_other_names_and_what_is_written_stays(tmp_path: Path) -> None:
     write_and_die(tmp_path / "other")
     (left,) = tmp_path.iterdir()
+    age([left])
     path = tmp_path / "file"
     with Destination(path) as living:
         living.write(b"the living one")
         written = set(tmp_path.iterdir())
+        age(written)
         write(path, b"new")
         assert set(tmp_path.iterdir()) == written | {path}
         living.finish()

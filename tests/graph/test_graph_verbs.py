@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import pytest
 
@@ -397,3 +398,18 @@ def test_a_question_of_the_wrong_type_is_refused_in_words(ask: Callable[[Graph],
             await ask(graph)
 
     on_graph(scenario)
+
+
+@pytest.mark.parametrize("author", [5, "", "y" * 2_000, "\ud800", "a\x00b"])
+def test_a_graph_acts_as_nobody_whom_the_store_could_not_name(author: Any) -> None:
+    async def scenario() -> None:
+        async with open_graph("memory:") as graph:
+            with pytest.raises(InvalidValueError):
+                graph.acting_as(author)
+            with pytest.raises(InvalidValueError):
+                Graph(graph.service, author)
+            with pytest.raises(AttributeError):
+                graph.author = author  # type: ignore[misc]
+            assert graph.author is None
+
+    asyncio.run(scenario())

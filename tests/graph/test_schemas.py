@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import sys
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,11 @@ from polaris_core import (
     open_graph,
     open_graph_blocking,
 )
+from polaris_core.planning import load
+from polaris_core.planning.load import Current
+from polaris_core.records import Session
+from polaris_core.schema import checker_of
+from polaris_core.storage import queues
 
 BACKENDS = ("memory", "json", "sqlite")
 PERSON = {"properties": {"born": {"type": "integer"}}, "required": ["born"]}
@@ -335,6 +341,54 @@ def test_a_record_that_takes_too_long_to_check_is_refused(on_graph: Callable[...
 
 
 # --- what does not fit ------------------------------------------------------------------------------------------------
+
+
+HEAVY = {"properties": {"a": {"items": {"type": "integer"}}}}
+
+
+@pytest.fixture
+def without_the_fast_library(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setitem(sys.modules, "jsonschema_rs", None)
+    checker_of.cache_clear()
+    yield
+    checker_of.cache_clear()
+
+
+@pytest.mark.usefixtures("without_the_fast_library")
+def test_a_load_may_hold_more_records_against_their_schemas_than_a_batch(on_graph: Callable[..., Any]) -> None:
+    async def scenario(graph: Graph) -> None:
+        await graph.set_schema("node", "t", HEAVY)
+        with pytest.raises(LimitExceededError, match="commit_schema_work"):
+            await graph.commit([CreateNode(f"n{number}", "t", {"a": [1] * 10}) for number in range(50)])
+        assert (await graph.statistics()).nodes == 0
+        for value, tally in ((1, "created"), (2, "updated")):
+            records = [UpsertNode(f"n{number}", "t", {"a": [value] * 10}) for number in range(50)]
+            loaded = await graph.load(records, on_existing="merge")
+            assert getattr(loaded.nodes, tally) == 50
+
+    on_graph(scenario, Limits(commit_schema_work=100))
+
+
+@pytest.mark.usefixtures("without_the_fast_library")
+def test_of_heavy_batches_that_wait_few_are_read_in_vain(
+    on_graph: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes: list[int] = []
+
+    async def counted(session: Session, batches: Sequence[Batch], limits: Limits) -> Current:
+        sizes.append(len(batches))
+        return await load(session, batches, limits)
+
+    async def scenario(graph: Graph) -> None:
+        await graph.set_schema("node", "t", HEAVY)
+        monkeypatch.setattr(queues, "load", counted)
+        await asyncio.gather(*(graph.create_node(f"n{number}", "t", {"a": [1] * 10}) for number in range(100)))
+        await asyncio.gather(*(graph.create_node(f"light {number}") for number in range(100)))
+        assert (await graph.statistics()).nodes == 200
+
+    on_graph(scenario, Limits(commit_schema_work=20))
+    assert sum(sizes) < 100 + 2 * 100 + 2 * 100  # those of the first group, each one twice, and the light ones
+    assert max(sizes[100:]) > 10  # and as many as before travel together again
 
 
 def test_violations_are_those_stored_that_do_not_fit_page_after_page(on_graph: Callable[..., Any]) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import shutil
+import sys
 import zlib
 
 import pytest
@@ -17,6 +18,7 @@ from polaris_core import (
     EditConflictError,
     Observation,
     SetMeta,
+    SetSchema,
     StoreDamagedError,
     open_graph,
 )
@@ -307,3 +309,20 @@ def test_an_edit_is_seen_by_a_process_that_had_the_store_open(closed, serve):
                 assert await store.read(lambda session: session.counts()) == (4, 2)
 
     asyncio.run(scenario())
+
+
+def test_many_edits_are_taken_in_however_much_work_their_schema_is(serve, directory, monkeypatch):
+    monkeypatch.setitem(sys.modules, "jsonschema_rs", None)  # which counts an eighth
+
+    async def scenario():
+        async with serve() as store:
+            await store.commit(
+                Batch((SetSchema("node", "t", {"properties": {"a": {"items": {"anyOf": [True] * 60}}}}),))
+            )
+            await store.commit(Batch(tuple(CreateNode(f"n{number}", "t", {"a": [1] * 90}) for number in range(20))))
+            await store.commit(Batch(tuple(CreateNode(f"m{number}", "t", {"a": [1] * 90}) for number in range(20))))
+
+    asyncio.run(scenario())
+    path = directory / NODES
+    path.write_text(path.read_text().replace("[1,", "[2,"))
+    assert opened(directory, lambda graph: graph.count_nodes(where={"a": [2] + [1] * 89})) == 40

@@ -36,7 +36,7 @@ __all__ = ["EditableStore"]
 
 _AUTHOR: Final = "edit"
 _LIMITS: Final = Limits(
-    batch_mutations=1 << 40, commit_records=1 << 40
+    batch_mutations=1 << 40, commit_records=1 << 40, commit_schema_work=1 << 40
 )  # what is in a file was let in by whoever wrote it
 _log = logging.getLogger(__name__)
 
