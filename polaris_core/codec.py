@@ -251,9 +251,7 @@ def decode_edge(record: EdgeRecord, source: str, target: str) -> Edge:
     """Return a stored edge, given the names of its ends."""
     body = loads(record.body)
     try:
-        return unchecked_edge(
-            EdgeKey(source, record.type, target), seal(body["attributes"]), _provenance(body, record.revision)
-        )
+        return unchecked_edge(source, record.type, target, seal(body["attributes"]), _provenance(body, record.revision))
     except (KeyError, TypeError, ValueError) as error:
         raise StoreDamagedError(
             f"edge {record.id} has a body that no edge has: {error!r}", where=f"edge {record.id}"

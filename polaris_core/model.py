@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, TypeAlias, cast
 
 import attrs
 
 from polaris_core.errors import InvalidCursorError, InvalidValueError
-from polaris_core.opened import opened
+from polaris_core.unchecked import unchecked
 from polaris_core.values import (
     EMPTY,
     INT64_MAX,
@@ -119,18 +119,7 @@ class Observation:
     recorded_at: datetime | None = attrs.field(default=None, converter=_utc)
 
 
-_OpenObservation = opened(Observation)
-
-
-def unchecked_observation(text: str, source: str | None, recorded_at: datetime | None) -> Observation:
-    """Return an observation of parts that were checked before."""
-    made = _OpenObservation()
-    made.text = text
-    made.source = source
-    made.recorded_at = recorded_at
-    made.__class__ = Observation
-    observation: Observation = made
-    return observation
+unchecked_observation: Callable[[str, str | None, datetime | None], Observation] = unchecked(Observation)
 
 
 def observations(values: Iterable[str | Observation] | str) -> tuple[Observation, ...]:
@@ -161,22 +150,7 @@ class Provenance:
     author: str | None = None
 
 
-_OpenProvenance = opened(Provenance)
-
-
-def unchecked_provenance(
-    version: int, revision: int, created_at: datetime, updated_at: datetime, author: str | None
-) -> Provenance:
-    """Return a provenance of parts that were checked before."""
-    made = _OpenProvenance()
-    made.version = version
-    made.revision = revision
-    made.created_at = created_at
-    made.updated_at = updated_at
-    made.author = author
-    made.__class__ = Provenance
-    provenance: Provenance = made
-    return provenance
+unchecked_provenance: Callable[[int, int, datetime, datetime, str | None], Provenance] = unchecked(Provenance)
 
 
 @attrs.frozen(weakref_slot=False)
@@ -195,26 +169,9 @@ class Node:
         return self.name
 
 
-_OpenNode = opened(Node)
-
-
-def unchecked_node(
-    name: str,
-    type: str,
-    attributes: Mapping[str, Any],
-    observations: tuple[Observation, ...],
-    provenance: Provenance | None,
-) -> Node:
-    """Return a node of parts that were checked before."""
-    made = _OpenNode()
-    made.name = name
-    made.type = type
-    made.attributes = attributes
-    made.observations = observations
-    made.provenance = provenance
-    made.__class__ = Node
-    node: Node = made
-    return node
+unchecked_node: Callable[[str, str, Mapping[str, Any], tuple[Observation, ...], Provenance | None], Node] = unchecked(
+    Node
+)
 
 
 @attrs.frozen(weakref_slot=False)
@@ -233,18 +190,7 @@ class Edge:
         return EdgeKey(self.source, self.type, self.target)
 
 
-_OpenEdge = opened(Edge)
-
-
-def unchecked_edge(key: EdgeKey, attributes: Mapping[str, Any], provenance: Provenance | None) -> Edge:
-    """Return an edge of parts that were checked before."""
-    made = _OpenEdge()
-    made.source, made.type, made.target = key
-    made.attributes = attributes
-    made.provenance = provenance
-    made.__class__ = Edge
-    edge: Edge = made
-    return edge
+unchecked_edge: Callable[[str, str, str, Mapping[str, Any], Provenance | None], Edge] = unchecked(Edge)
 
 
 Path: TypeAlias = tuple[str, ...]

@@ -5,7 +5,7 @@ Everything is checked and normalised when it is made, so what reaches planning c
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from typing import Any, TypeAlias
 
@@ -13,8 +13,8 @@ import attrs
 
 from polaris_core.errors import InvalidValueError, ValidationError
 from polaris_core.model import Cursor, EdgeKey, Key, Observation, Patch, observations
-from polaris_core.opened import opened
 from polaris_core.schema import SchemaKind, definition, schema_key, schema_kind
+from polaris_core.unchecked import unchecked
 from polaris_core.values import (
     EMPTY,
     MAX_NAME_BYTES,
@@ -342,16 +342,4 @@ class Batch:
     author: str | None = attrs.field(default=None, converter=normalize_author)
 
 
-_OpenBatch = opened(Batch)
-
-
-def unchecked_batch(mutation: Mutation, author: str | None) -> Batch:
-    """Return a batch of one mutation, checked as its author is, that expects nothing and has no key."""
-    made = _OpenBatch()
-    made.mutations = (mutation,)
-    made.expect = ()
-    made.key = None
-    made.author = author
-    made.__class__ = Batch
-    batch: Batch = made
-    return batch
+unchecked_batch: Callable[[tuple[Mutation, ...], tuple[Expect, ...], str | None, str | None], Batch] = unchecked(Batch)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Literal, TypeAlias
 
 import attrs
 
 from polaris_core.model import Cursor, Edge, Key, Node
-from polaris_core.opened import opened
 from polaris_core.schema import TypeSchema
+from polaris_core.unchecked import unchecked
 
 __all__ = ["Commit", "Loaded", "Result", "Status", "Tally", "unchecked_commit", "unchecked_result"]
 
@@ -27,22 +28,7 @@ class Result:
     value: Node | Edge | TypeSchema | None = attrs.field(default=None, eq=False)
 
 
-_OpenResult = opened(Result)
-
-
-def unchecked_result(
-    status: Status, key: Key | None, id: int, revision: int, value: Node | Edge | TypeSchema | None = None
-) -> Result:
-    """Return a result of parts that were checked before."""
-    made = _OpenResult()
-    made.status = status
-    made.key = key
-    made.id = id
-    made.revision = revision
-    made.value = value
-    made.__class__ = Result
-    result: Result = made
-    return result
+unchecked_result: Callable[[Status, Key | None, int, int, Node | Edge | TypeSchema | None], Result] = unchecked(Result)
 
 
 @attrs.frozen(weakref_slot=False)
@@ -59,20 +45,7 @@ class Commit:
     cursor: Cursor
 
 
-_OpenCommit = opened(Commit)
-
-
-def unchecked_commit(first: int, last: int, time: datetime, results: tuple[Result, ...], cursor: Cursor) -> Commit:
-    """Return a commit of parts that were checked before."""
-    made = _OpenCommit()
-    made.first = first
-    made.last = last
-    made.time = time
-    made.results = results
-    made.cursor = cursor
-    made.__class__ = Commit
-    commit: Commit = made
-    return commit
+unchecked_commit: Callable[[int, int, datetime, tuple[Result, ...], Cursor], Commit] = unchecked(Commit)
 
 
 @attrs.frozen(kw_only=True)

@@ -23,7 +23,7 @@ CORE = "polaris_core"
 # The modules and packages of the core, the lowest first. Each may import what an earlier row names, and what stands
 # left of it in its own row.
 LAYERS = (
-    ("errors", "limits", "values", "opened"),
+    ("errors", "limits", "values", "unchecked"),
     ("model",),
     ("schema", "mutations", "outcomes", "records", "wire", "codec", "query", "search"),
     ("planning", "history"),

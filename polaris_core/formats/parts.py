@@ -14,10 +14,8 @@ from uuid import uuid4
 
 __all__ = ["open_part"]
 
-_LOOKED_AT = (
-    os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-)  # whatever it is, looking at it waits for nobody
-
+# Whatever it is, looking at it waits for nobody.
+_LOOKED_AT = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _STALE_SECONDS = 3_600.0  # a lock is not seen by another machine on every file system that has locks
 
 
@@ -26,9 +24,8 @@ def open_part(target: Path, stack: ExitStack) -> tuple[Path, BinaryIO]:
 
     Parts of the same file whose writers were killed an hour ago are deleted. Where the file system has no locks they stay.
     """
-    beginning = (
-        f".{sha256(os.fsencode(target.name)).hexdigest()[:16]}."  # short, as the target's name may be of any length
-    )
+    digest = sha256(os.fsencode(target.name)).hexdigest()  # as the target's name may be of any length
+    beginning = f".{digest[:16]}."
     _delete_stale(target.parent, beginning)
     while True:
         part = target.with_name(f"{beginning}{uuid4().hex}.part")

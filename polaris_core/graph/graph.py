@@ -104,7 +104,7 @@ class Graph(Committed, Verbs):
 
     async def _write(self, mutation: Mutation) -> Result:
         try:  # as `commit`, a coroutine less: this is every single write
-            return (await self.service.submit(unchecked_batch(mutation, self._author))).results[0]
+            return (await self.service.submit(unchecked_batch((mutation,), (), None, self._author))).results[0]
         except NodeNotFoundError as error:
             raise await self._explained(error) from None
 

@@ -5,7 +5,7 @@ Source: E. W. Dijkstra, A note on two problems in connexion with graphs, Numeris
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from heapq import heappop, heappush
 from itertools import count, pairwise
 from typing import Any
@@ -15,10 +15,10 @@ import attrs
 from polaris_core.errors import InvalidValueError
 from polaris_core.graph.walks import following
 from polaris_core.model import Edge, EdgeKey, Path
-from polaris_core.opened import opened
 from polaris_core.query import Filter
 from polaris_core.records import NodeRef
 from polaris_core.storage.grounds import Ground, Way
+from polaris_core.unchecked import unchecked
 
 __all__ = ["FewestEdges", "LeastWeight", "Route"]
 
@@ -37,17 +37,7 @@ class Route:
     length: int | float
 
 
-_OpenRoute = opened(Route)
-
-
-def _unchecked_route(nodes: tuple[str, ...], edges: tuple[EdgeKey, ...], length: float) -> Route:
-    made = _OpenRoute()
-    made.nodes = nodes
-    made.edges = edges
-    made.length = length
-    made.__class__ = Route
-    route: Route = made
-    return route
+_unchecked_route: Callable[[tuple[str, ...], tuple[EdgeKey, ...], float], Route] = unchecked(Route)
 
 
 @attrs.frozen(kw_only=True)

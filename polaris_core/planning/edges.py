@@ -33,7 +33,7 @@ class EdgeDecision(Decision):
             self._hold_edge(key, mutation.attributes, types)
             id, revision = self.working.new_id(), self.working.seq + 1
             provenance = unchecked_provenance(1, revision, self.time, self.time, self.author)
-            edge = unchecked_edge(key, mutation.attributes, provenance)
+            edge = unchecked_edge(*key, mutation.attributes, provenance)
             body = self.bodies.edge(mutation.attributes)
             self._store_edge(id, triple, edge, revision, body)
             self._append("edge.created", id, self.bodies.created_edge(key, body), triple[0], triple[2])
@@ -49,11 +49,11 @@ class EdgeDecision(Decision):
             after = mutation.attributes
         id = state.record.id
         if same(before, after):
-            edge = unchecked_edge(key, before, state.edge.provenance)
+            edge = unchecked_edge(*key, before, state.edge.provenance)
             return unchecked_result("unchanged", key, id, state.record.revision, edge)
         self._hold_edge(key, after, types)
         provenance = self._next(state.edge.provenance)
-        edge = unchecked_edge(key, after, provenance)
+        edge = unchecked_edge(*key, after, provenance)
         self._store_edge(id, triple, edge, provenance.revision, body_of_edge(edge))
         forward, backward = attributes_delta(before, after), attributes_delta(after, before)  # type: ignore[arg-type]
         delta = delta_body(forward, backward, state.edge.provenance)
@@ -78,12 +78,12 @@ class EdgeDecision(Decision):
         state = source and target and self.working.edge((source.record.id, key.type, target.record.id))
         if not state:
             if mutation.missing_ok:
-                return unchecked_result("absent", key, 0, 0)
+                return unchecked_result("absent", key, 0, 0, None)
             if source is None or target is None:
                 node_not_found(key.source if source is None else key.target)
             _edge_not_found(key)
         self._remove_edge(state)
-        return unchecked_result("deleted", key, state.record.id, self.working.seq)
+        return unchecked_result("deleted", key, state.record.id, self.working.seq, None)
 
     def _remove_edge(self, state: EdgeState) -> None:
         record = state.record

@@ -126,7 +126,7 @@ class NodeDecision(EdgeDecision):
         state = self.working.node(mutation.name)
         if state is None:
             if mutation.missing_ok:
-                return unchecked_result("absent", mutation.name, 0, 0)
+                return unchecked_result("absent", mutation.name, 0, 0, None)
             node_not_found(mutation.name)
         id = state.record.id
         edges = sorted(
@@ -147,7 +147,7 @@ class NodeDecision(EdgeDecision):
         self.working.delete_node(id)
         gone = {"type": state.node.type, "record": state.record.body, "previous": {"revision": state.record.revision}}
         self._change("node.deleted", id, mutation.name, gone)
-        return unchecked_result("deleted", mutation.name, id, self.working.seq)
+        return unchecked_result("deleted", mutation.name, id, self.working.seq, None)
 
     def _store_node(self, id: int, node: Node, revision: int, body: str) -> None:
         self._allow(node, body)

@@ -195,7 +195,7 @@ class _Group(NodeDecision):
                 if checker is not None:
                     checker.check(mutation.data, mutation.type, self.work)
                 self._change("event", 0, mutation.subject, {"type": mutation.type, "data": mutation.data})
-                return unchecked_result("emitted", mutation.subject, 0, self.working.seq)
+                return unchecked_result("emitted", mutation.subject, 0, self.working.seq, None)
             case SetMeta() | DeleteMeta() | SetSchema() | DeleteSchema():
                 return self._meta(mutation)
 
@@ -226,7 +226,7 @@ class _Group(NodeDecision):
 
     def _unchanged(self, key: str, before: MetaRecord | None, schema: TypeSchema | None) -> Result:
         if before is None:
-            return unchecked_result("absent", key, 0, 0)
+            return unchecked_result("absent", key, 0, 0, None)
         return unchecked_result(
             "unchanged", key, 0, before.revision, schema and attrs.evolve(schema, revision=before.revision)
         )

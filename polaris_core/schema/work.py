@@ -6,15 +6,15 @@ from typing import Final
 
 from polaris_core.errors import LimitExceededError
 
-__all__ = ["UNBOUNDED", "Work"]
+__all__ = ["Work"]
 
-UNBOUNDED: Final = 1 << 62
+_UNBOUNDED: Final = 1 << 62
 
 
 class Work:
     """Work that is counted before it is done: `each` bounds that for one record, `most` that for all, of which some is `spent`."""
 
-    def __init__(self, each: int, most: int = UNBOUNDED) -> None:
+    def __init__(self, each: int, most: int = _UNBOUNDED) -> None:
         self.each: int = each
         self.most: int = most
         self.spent: int = 0

@@ -516,7 +516,7 @@ def test_fresh_bodies_are_those_of_the_codec(
     )
     stored = tuple(recorded(item, time) for item in given_observed)
     assert bodies.node(frozen, given_observed) == body_of_node(unchecked_node("n", "t", frozen, stored, provenance))
-    assert bodies.edge(frozen) == body_of_edge(unchecked_edge(EdgeKey("a", "x", "b"), frozen, provenance))
+    assert bodies.edge(frozen) == body_of_edge(unchecked_edge("a", "x", "b", frozen, provenance))
     assert bodies.bare_node == body_of_node(unchecked_node("n", "t", EMPTY, (), provenance))
     made, key = bodies.node(frozen, given_observed), EdgeKey("a", "x", 'b"é')
     assert bodies.created_node("n", 't"', made) == change_body("n", time, author, {"type": 't"', "record": made})
