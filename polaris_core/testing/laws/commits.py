@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -187,7 +188,7 @@ class CommitLaws(Subject):
         async def law(storage: Storage) -> None:
             async def program(session: Session) -> CommitPlan:
                 head = await session.head()
-                elsewhere = head._replace(epoch="e" + head.epoch[1:], seq=7, next_id=20, floor=7, time=5)
+                elsewhere = head._replace(epoch=uuid4().hex, seq=7, next_id=20, floor=7, time=5)
                 return CommitPlan(expected=head, head=elsewhere)
 
             plan = await storage.commit(program)
